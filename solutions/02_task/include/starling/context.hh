@@ -1,0 +1,72 @@
+// Context: what all code that runs on behalf of one task shares: its stop list, name and priority.
+//
+// A task's children run in the parent's context: awaiting a child copies one pointer. A branch of a
+// combinator that may be stopped alone gets a context of its own, linked under the one around it:
+//
+//     Context "main" ──stop──► Context (branch 1)
+//                    ──stop──► Context (branch 2)
+//
+// Affinity: owner shard.
+#pragma once
+
+#include <cstdint>
+#include <starling/continuation.hh>
+#include <starling/stop_token.hh>
+
+namespace starling {
+
+/// Which run queue a task's continuations use (layer 04).
+enum class Priority : std::uint8_t { high, normal, low };
+inline constexpr int kPriorities = 3;
+
+/// What one task's code shares. \affinity owner shard
+class Context : public StopSource {
+  public:
+    /// \param name a string that lives as long as this (a literal), for people who read reports
+    explicit Context(const char* name = "", Priority priority = Priority::normal) noexcept
+        : priority_(priority), name_(name) {}
+
+    /// For people who read reports; never null.
+    const char* name() const noexcept { return name_; }
+    /// \param name a string that lives as long as this (a literal)
+    void set_name(const char* name) noexcept { name_ = name; }
+    /// The run queue of this task's continuations.
+    Priority priority() const noexcept { return priority_; }
+    /// Counts from the next time one of them is queued.
+    void set_priority(Priority priority) noexcept { priority_ = priority; }
+    /// For those who only listen.
+    StopToken stop_token() noexcept { return StopToken(*this); }
+
+  private:
+    Priority priority_;
+    const char* name_;  // Borrows: a literal.
+};
+
+/// The context of one branch of a combinator: name and priority of the one around it, stopped with
+/// it, and stoppable alone. \affinity owner shard
+class BranchContext : public Context {
+  public:
+    BranchContext() : link_(&stop_branch, this) {}
+
+    /// Goes under `outer`, which may be null. Stops at once if `outer` is stopped.
+    void link_under(Context* outer) noexcept {
+        if (outer == nullptr) return;
+        set_name(outer->name());
+        set_priority(outer->priority());
+        outer->link(link_);
+    }
+    /// Hears no more of the outer stop.
+    void unlink() noexcept { link_.unlink(); }
+
+  private:
+    struct Link : StopNode {
+        Link(Function function, BranchContext* self) : StopNode(function), branch(self) {}
+        BranchContext* branch;
+    };
+    static void stop_branch(StopNode& node) noexcept {
+        static_cast<Link&>(node).branch->request_stop();
+    }
+    Link link_;
+};
+
+}  // namespace starling

@@ -1,0 +1,244 @@
+// TaskPromise: what the compiler asks of a coroutine that returns a Task, and what a task may
+// await. Included by task.hh.
+//
+// For a function that returns Task<T> the compiler makes a *frame* (arguments, locals, where it
+// stopped, and one TaskPromise) and calls, in this order:
+//
+//     operator new            memory for the frame
+//     get_return_object       what the caller gets: the Task
+//     initial_suspend         stop before the first statement?
+//     await_transform(x)      what `co_await x` means, each time
+//     return_value / return_void / unhandled_exception        how the body ended
+//     final_suspend           where control goes now
+//     operator delete         when somebody destroys the frame
+//
+// The promise *is* a Continuation: to schedule a suspended task costs no allocation.
+//
+// Affinity: owner shard.
+#pragma once
+
+#include <cassert>
+#include <coroutine>
+#include <cstddef>
+#include <starling/context.hh>
+#include <starling/frame_pool.hh>
+#include <starling/operation.hh>
+#include <starling/outcome.hh>
+#include <type_traits>
+#include <utility>
+
+namespace starling {
+
+template <class T = void>
+class Task;
+
+/// `Context& me = co_await this_context();` never suspends. \pre the task has a context, as every
+/// task has that an executor runs
+struct ThisContext {};
+inline ThisContext this_context() noexcept { return {}; }
+
+namespace detail {
+
+/// Awaits an operation inside a task.
+template <class Op>
+class OperationAwaiter {
+  public:
+    OperationAwaiter(Op& op, Continuation& self) noexcept : op_(op), self_(self) {}
+
+    bool await_ready() {
+        if constexpr (!ignores_stop<Op>) {
+            Context* context = self_.context();
+            if (context != nullptr && context->stop_requested()) [[unlikely]] throw Cancelled{};
+        }
+        if (!op_.ready()) return false;
+        if (--ready_budget > 0) [[likely]] return true;
+        ready_budget = kReadyBudget;
+        out_of_budget_ = true;
+        return false;
+    }
+    void await_suspend(std::coroutine_handle<>) {
+        if (out_of_budget_) return post(self_);
+        op_.start(self_);
+    }
+    decltype(auto) await_resume() { return op_.finish(); }
+
+  private:
+    Op& op_;              // Borrows: it lives in the frame until the await expression ends.
+    Continuation& self_;  // Borrows: the awaiting task's promise.
+    bool out_of_budget_ = false;
+};
+
+/// Awaits an operation that was made on the spot and lives in the awaiter.
+template <class Op>
+class OwningOperationAwaiter {
+  public:
+    template <class Source>
+    OwningOperationAwaiter(Source&& source, Continuation& self)
+        : op_(as_operation(std::forward<Source>(source))), awaiter_(op_, self) {}
+    OwningOperationAwaiter(const OwningOperationAwaiter&) = delete;
+
+    bool await_ready() { return awaiter_.await_ready(); }
+    void await_suspend(std::coroutine_handle<> h) { awaiter_.await_suspend(h); }
+    decltype(auto) await_resume() { return awaiter_.await_resume(); }
+
+  private:
+    Op op_;
+    OperationAwaiter<Op> awaiter_;
+};
+
+struct ContextAwaiter {
+    Context* context;
+    bool await_ready() const noexcept { return true; }
+    void await_suspend(std::coroutine_handle<>) const noexcept {}
+    Context& await_resume() const noexcept {
+        assert(context != nullptr && "this task runs in no context");
+        return *context;
+    }
+};
+
+/// What every task's promise has, whatever its result.
+class TaskPromiseBase : public Continuation {
+  public:
+    /// Decides whether the body runs before anybody awaits it.
+    struct InitialAwaiter {
+        bool await_ready() const noexcept {
+            // BEGIN 2.1: promise_type
+            //| A task is lazy: it stops before its first statement. (`true` would mean: do not
+            //| stop.)
+            //= return todo_soft("2.1", "InitialAwaiter::await_ready", false);
+            return false;
+            // END 2.1
+        }
+        void await_suspend(std::coroutine_handle<>) const noexcept {}
+        void await_resume() const noexcept {}
+    };
+    /// Runs when the body has ended: hands control to whoever waits.
+    struct FinalAwaiter {
+        bool await_ready() const noexcept {
+            // BEGIN 2.3: final awaiter
+            //| The result is in the frame: the frame stays, suspended, until its Task destroys it.
+            //= return todo_soft("2.3", "FinalAwaiter::await_ready", false);
+            return false;
+            // END 2.3
+        }
+        template <class Promise>
+        std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> h) const noexcept {
+            [[maybe_unused]] TaskPromiseBase& self = h.promise();
+            // BEGIN 2.3: final awaiter
+            //| If a parent waits, return it: control goes on there. Otherwise resume `on_done_`, if
+            //| there is one, and return std::noop_coroutine(): control goes back to whoever resumed
+            //| this. `on_done_` may destroy the frame.
+            //= return todo_soft<std::coroutine_handle<>>("2.3", "FinalAwaiter::await_suspend",
+            //=                                            std::noop_coroutine());
+            if (self.parent_) return self.parent_;
+            if (self.on_done_ != nullptr) self.on_done_->resume();
+            return std::noop_coroutine();
+            // END 2.3
+        }
+        void await_resume() const noexcept {}
+    };
+
+    InitialAwaiter initial_suspend() const noexcept { return {}; }
+    FinalAwaiter final_suspend() const noexcept { return {}; }
+
+    /// The frame's memory.
+    static void* operator new(std::size_t bytes) {
+        // BEGIN 2.1: promise_type
+        //| From the FramePool.
+        //= todo("2.1", "TaskPromiseBase::operator new");
+        return FramePool::allocate(bytes);
+        // END 2.1
+    }
+    static void operator delete(void* frame, std::size_t bytes) noexcept {
+        // BEGIN 2.1: promise_type
+        //| Back to the FramePool.
+        //= return todo_soft("2.1", "TaskPromiseBase::operator delete");
+        FramePool::deallocate(frame, bytes);
+        // END 2.1
+    }
+
+    /// Called by the parent's await: control comes back to `parent`.
+    void set_parent(std::coroutine_handle<> parent) noexcept { parent_ = parent; }
+    /// Called where no coroutine waits: `on_done.resume()` is called when the body has ended.
+    void set_on_done(Continuation& on_done) noexcept { on_done_ = &on_done; }
+
+    template <class U>
+    auto await_transform(Task<U>&& child) noexcept;
+    template <class U>
+    auto await_transform(Future<U>&& future) {
+        return OwningOperationAwaiter<FutureOperation<U>>(std::move(future), *this);
+    }
+    template <Operation Op>
+    auto await_transform(Op&& op) noexcept {
+        return OperationAwaiter<std::remove_reference_t<Op>>(op, *this);
+    }
+    ContextAwaiter await_transform(ThisContext) const noexcept { return {context()}; }
+
+  protected:
+    ~TaskPromiseBase() = default;
+
+  private:
+    std::coroutine_handle<> parent_;    // Borrows: the parent's frame owns this one.
+    Continuation* on_done_ = nullptr;   // Borrows: it owns this frame.
+};
+
+/// Where a body's end arrives: `co_return`, or an exception.
+template <class T>
+class TaskResult {
+  public:
+    template <class U = T>
+    void return_value(U&& value) {
+        // BEGIN 2.4: results and exceptions
+        //| Keep the value of `co_return value` in the outcome.
+        //= todo("2.4", "TaskResult::return_value");
+        outcome_.set_value(std::forward<U>(value));
+        // END 2.4
+    }
+    Outcome<T>& outcome() noexcept { return outcome_; }
+
+  protected:
+    Outcome<T> outcome_;
+};
+template <>
+class TaskResult<void> {
+  public:
+    void return_void() noexcept { outcome_.set_value(); }
+    Outcome<void>& outcome() noexcept { return outcome_; }
+
+  protected:
+    Outcome<void> outcome_;
+};
+
+template <class T>
+class TaskPromise final : public TaskPromiseBase, public TaskResult<T> {
+  public:
+    Task<T> get_return_object() {
+        // BEGIN 2.1: promise_type
+        //| The Task that owns this coroutine's frame: its constructor takes the frame's handle,
+        //| which std::coroutine_handle can make from the promise.
+        //= todo("2.1", "TaskPromise::get_return_object");
+        return Task<T>(std::coroutine_handle<TaskPromise>::from_promise(*this));
+        // END 2.1
+    }
+    /// As a Continuation: the body goes on.
+    void resume() noexcept override {
+        // BEGIN 2.1: promise_type
+        //| Resume the coroutine whose promise this is.
+        //= return todo_soft("2.1", "TaskPromise::resume");
+        std::coroutine_handle<TaskPromise>::from_promise(*this).resume();
+        // END 2.1
+    }
+    /// The body was left by an exception, which is being handled now.
+    void unhandled_exception() noexcept {
+        // BEGIN 2.4: results and exceptions
+        //| Keep it in the outcome, where Cancelled has a state of its own. A local variable's
+        //| destructor may have thrown after the co_return: then the value goes.
+        //= return todo_soft("2.4", "TaskPromise::unhandled_exception");
+        this->outcome_.reset();
+        this->outcome_.set_current_exception();
+        // END 2.4
+    }
+};
+
+}  // namespace detail
+}  // namespace starling

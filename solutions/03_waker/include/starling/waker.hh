@@ -1,0 +1,223 @@
+// Waker: permission to say "go on", for any thread, as often as it likes; it counts once.
+//
+//     Waker ─┐
+//     Waker ─┼─► WakerNode {refs, WakeMachine, target} ──► Continuation    only the owner goes here
+//     Park  ─┘        └──► Inbox ◄── the shard
+//
+// A waker never holds the address of a coroutine: the frame may be long gone when it is used. It
+// holds a counted node, and foreign threads only move the node's state on and leave it in the
+// inbox. The owner alone looks at the target, and ends the node when the operation ends.
+//
+// One reference each: the operation, every Waker, and a wake on its way through inbox and queue.
+//
+// Park goes idle → scheduled → running → done, once; WakeSlot goes round (wake_machine.hh).
+//
+// Affinity: Waker any thread; Park and WakeSlot owner shard. Source: Rust's Waker, async-task.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <starling/frame_pool.hh>
+#include <starling/inbox.hh>
+#include <starling/operation.hh>
+#include <starling/wake_machine.hh>
+#include <utility>
+
+namespace starling {
+
+namespace detail {
+
+/// The counted state behind wakers. It is what the inbox and the run queue hold on a wake's way, so
+/// that neither ever holds something that can die. \affinity as marked
+class WakerNode final : public Continuation, public Pooled {
+  public:
+    /// Made by the owner, with one reference, which is the owner's.
+    WakerNode(std::shared_ptr<Inbox> inbox, Continuation& target) noexcept
+        : target_(&target), inbox_(std::move(inbox)) {}
+
+    // Any thread.
+
+    void wake() noexcept;
+    void add_ref() noexcept {
+        // BEGIN 3.5: clone and drop
+        //| One more holder. Who adds has a reference already, so nothing needs to be ordered.
+        //= return todo_soft("3.5", "WakerNode::add_ref");
+        refs_.fetch_add(1, std::memory_order_relaxed);
+        // END 3.5
+    }
+    /// Frees the node when it was the last reference.
+    void drop_ref() noexcept {
+        // BEGIN 3.5: clone and drop
+        //| One holder less; the last one deletes the node. Which memory order makes every other
+        //| holder's last access happen before the delete?
+        //= return todo_soft("3.5", "WakerNode::drop_ref");
+        // release: publishes our accesses; acquire: sees those of all who dropped before.
+        if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+        // END 3.5
+    }
+    Inbox& inbox() const noexcept { return *inbox_; }
+    WakeState state() const noexcept { return machine_.state(); }
+    std::uint32_t refs() const noexcept { return refs_.load(std::memory_order_relaxed); }
+
+    // Owner.
+
+    /// The run queue has come to it: runs the target, once more if it was woken meanwhile. Takes
+    /// over one reference.
+    void resume() noexcept override;
+    /// idle → done: no wake has an effect any more. False if a wake was first.
+    bool finish_if_idle() noexcept { return machine_.finish_if_idle(); }
+    /// The target is gone. The node may still be on its way; it arrives without effect.
+    void finish() noexcept {
+        machine_.finish();
+        set_context(nullptr);  // A run queue will ask for the priority when it arrives.
+    }
+
+  private:
+    friend class starling::Inbox;
+    ~WakerNode() = default;
+
+    std::atomic<std::uint32_t> refs_{1};
+    WakeMachine<> machine_;
+    Continuation* const target_;  // Borrows: until finish(). Owner only.
+    WakerNode* next_ = nullptr;   // In the inbox.
+    const std::shared_ptr<Inbox> inbox_;
+};
+
+}  // namespace detail
+
+/// Wakes one park operation or one slot. Copying and dropping are counted exactly.
+/// \affinity any thread (one Waker object is used by one thread at a time)
+class Waker {
+  public:
+    /// Wakes nothing.
+    Waker() = default;
+    explicit Waker(detail::WakerNode& node) noexcept : node_(&node) { acquire(); }
+    Waker(const Waker& other) noexcept : node_(other.node_) { acquire(); }
+    Waker(Waker&& other) noexcept : node_(std::exchange(other.node_, nullptr)) {}
+    Waker& operator=(Waker other) noexcept {
+        std::swap(node_, other.node_);
+        return *this;
+    }
+    ~Waker() { release(); }
+
+    /// Has the target scheduled on its own shard, where it sees what this thread wrote before.
+    /// Never runs it here. Idempotent until it runs. O(1), lock-free; one unpark if the shard
+    /// sleeps.
+    void wake() const noexcept {
+        if (node_ != nullptr) node_->wake();
+    }
+    /// Whether there is something to wake.
+    bool valid() const noexcept { return node_ != nullptr; }
+    /// How many hold the node: the operation, every waker, and its way while it is on it.
+    std::uint32_t use_count() const noexcept { return node_ == nullptr ? 0 : node_->refs(); }
+
+  private:
+    void acquire() noexcept {
+        if (node_ == nullptr) return;
+        // BEGIN 3.5: clone and drop
+        //| It holds its node, and counts among the inbox's wakers.
+        //= return todo_soft("3.5", "Waker::acquire");
+        node_->add_ref();
+        node_->inbox().add_waker();
+        // END 3.5
+    }
+    void release() noexcept {
+        if (node_ == nullptr) return;
+        // BEGIN 3.5: clone and drop
+        //| The inbox counts one waker less, and the node has one holder less. Mind the order: who
+        //| keeps the inbox alive?
+        //= return todo_soft("3.5", "Waker::release");
+        node_->inbox().drop_waker();
+        node_->drop_ref();
+        // END 3.5
+    }
+    detail::WakerNode* node_ = nullptr;  // Owns: one reference.
+};
+
+/// Waits for one wake-up. Make it, hand out wakers, await it. A wake before the await counts; wakes
+/// after the first have no effect. Stopping it withdraws; destroying it in flight is fine.
+/// \affinity owner shard
+class Park final : private Continuation, private StopNode {
+  public:
+    /// \param inbox the shard's
+    explicit Park(std::shared_ptr<Inbox> inbox)
+        : StopNode(&on_stop), node_(new detail::WakerNode(std::move(inbox), *this)) {}
+    Park(const Park&) = delete;
+    ~Park() {
+        node_->finish();
+        node_->drop_ref();
+    }
+
+    Waker waker() const noexcept { return Waker(*node_); }
+
+    // An operation.
+    bool ready() const noexcept { return woken_; }
+    void start(Continuation& c) noexcept {
+        if (woken_) return post(c);
+        waiter_ = &c;
+        node_->set_context(c.context());
+        if (c.context() != nullptr) c.context()->link(*this);
+    }
+    bool stopped() const noexcept { return stopped_; }
+    void finish() {
+        unlink();
+        if (stopped_) throw Cancelled{};
+    }
+
+  private:
+    void resume() noexcept override {
+        // BEGIN 3.6: park
+        //| The wake has arrived: remember it, and end the node, because a Park is woken once: a
+        //| second wake must not find a waiter that waits for something else by then. Then resume
+        //| the waiter, if there is one yet; it may destroy this.
+        //= return todo_soft("3.6", "Park::resume");
+        woken_ = true;
+        node_->finish();
+        if (waiter_ != nullptr) std::exchange(waiter_, nullptr)->resume();
+        // END 3.6
+    }
+    static void on_stop(StopNode& node) noexcept {
+        auto& self = static_cast<Park&>(node);
+        // BEGIN 3.6: park
+        //| The waiter's task is asked to stop. A success beats a stop: if a wake was first, nothing
+        //| happens here. Otherwise no wake has an effect from now on, and the waiter is posted.
+        //= return todo_soft("3.6", "Park::on_stop");
+        if (!self.node_->finish_if_idle()) return;
+        self.stopped_ = true;
+        post(*std::exchange(self.waiter_, nullptr));
+        // END 3.6
+    }
+
+    detail::WakerNode* node_;         // Owns: one reference.
+    Continuation* waiter_ = nullptr;  // Borrows: it owns this operation.
+    bool woken_ = false;
+    bool stopped_ = false;
+};
+
+/// Runs `F` on its own shard once for every burst of wake-ups, from any thread, until it is
+/// destroyed. A wake while `F` runs makes it run once more. `F` must not throw; it may destroy the
+/// slot.
+/// \affinity owner shard
+template <class F>
+class WakeSlot final : private Continuation {
+  public:
+    /// \param inbox the shard's
+    WakeSlot(std::shared_ptr<Inbox> inbox, F f)
+        : f_(std::move(f)), node_(new detail::WakerNode(std::move(inbox), *this)) {}
+    WakeSlot(const WakeSlot&) = delete;
+    ~WakeSlot() {
+        node_->finish();
+        node_->drop_ref();
+    }
+
+    Waker waker() const noexcept { return Waker(*node_); }
+    WakeState state() const noexcept { return node_->state(); }
+
+  private:
+    void resume() noexcept override { f_(); }
+    F f_;
+    detail::WakerNode* node_;  // Owns: one reference.
+};
+
+}  // namespace starling

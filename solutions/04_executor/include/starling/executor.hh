@@ -1,0 +1,212 @@
+// Executor: the loop of one shard. Many tasks share a thread; when none can run, the thread sleeps.
+//
+//        ┌─► run a batch of the queue (bounded by count and time)
+//        │   poll the sources
+//        │       ├─ something is ready ──────────────────────────────┐
+//        │       └─ nothing: spin a little; nothing still: sleep ◄───┤ refused by a source
+//        └───────────────────────────────────────────────────────────┘
+//
+// Sources are polled in the order they were added: the inbox first (it is one load), then each
+// layer's, cheapest first. Batches are bounded, so I/O is looked at however much the tasks have to
+// do, and a task that takes ready operations in a row gives way when its budget is spent.
+//
+// Invariants: it never sleeps with work queued; a wake-up that comes while it goes to sleep is seen
+// (see inbox.hh); a task's frame is destroyed only when its body has ended, or when nothing can
+// ever end it.
+//
+// Affinity: owner shard. Source: Seastar's reactor loop; Glommio's executor.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <starling/clock.hh>
+#include <starling/env.hh>
+#include <starling/event_source.hh>
+#include <starling/run_queue.hh>
+#include <starling/scheduler.hh>
+#include <starling/spawned_task.hh>
+#include <starling/waker.hh>
+#include <stdexcept>
+#include <type_traits>
+#include <vector>
+
+namespace starling {
+
+/// Every task waited, and nothing could ever wake one. The text names them; by the time it is
+/// thrown they have been ended, those that could not end by themselves where they stood.
+class Deadlock : public std::runtime_error {
+  public:
+    using std::runtime_error::runtime_error;
+};
+
+struct ExecutorOptions {
+    Parker* parker = nullptr;      // Borrows. Null: a ThreadParker of its own.
+    const Clock* clock = nullptr;  // Borrows. Null: Clock::steady().
+    std::size_t batch_max = 256;   // Continuations between two polls.
+    Duration batch_time = std::chrono::microseconds(500);  // Time between two polls.
+    Duration spin = Duration::zero();                      // How long to poll before sleeping.
+};
+
+/// Counters since the start. \affinity owner shard
+struct ExecutorStats {
+    std::uint64_t resumed = 0;  // Continuations run.
+    std::uint64_t turns = 0;    // Batches.
+    std::uint64_t parks = 0;    // Times the thread slept.
+};
+
+/// \affinity owner shard
+class Executor final : public Scheduler {
+  public:
+    explicit Executor(ExecutorOptions options = {});
+    /// Ends every task, see end_tasks().
+    ~Executor();
+    Executor(const Executor&) = delete;
+    Executor& operator=(const Executor&) = delete;
+
+    /// Queues `c`; it runs in the loop. O(1).
+    void schedule(Continuation& c) noexcept override { queue_.push(c); }
+
+    /// Runs `task` (or a callable that returns one) and everything spawned, until `task` has ended.
+    /// \pre not called from one of this executor's own tasks
+    /// \return its result \throws what it threw; Deadlock
+    template <class A>
+    auto block_on(A&& task_or_callable, SpawnOptions options = {.name = "main"}) {
+        Enter scope(*this);
+        auto handle = spawn(std::forward<A>(task_or_callable), options);
+        run_until([&] { return handle.done(); });
+        return handle.finish();
+    }
+
+    /// Starts a task, or what a callable returns, which is called here and lives as long as the
+    /// task. The task begins to run in the loop, not here. It inherits no stop token: end it
+    /// through the handle.
+    template <class T>
+    JoinHandle<T> spawn(Task<T> task, SpawnOptions options = {}) {
+        return adopt(*new detail::SpawnedCall<T>(std::move(task), options));
+    }
+    template <class F>
+    requires std::invocable < std::decay_t<F>
+    & > auto spawn(F&& f, SpawnOptions options = {}) {
+        using Body = std::invoke_result_t<std::decay_t<F>&>;
+        using Call = detail::SpawnedCall<typename Body::value_type, std::decay_t<F>>;
+        return adopt<typename Body::value_type>(
+            *new Call(std::in_place, std::forward<F>(f), options));
+    }
+
+    /// Runs the loop until `done()`, which is asked once per turn. \throws Deadlock
+    void run_until(const std::function<bool()>& done);
+
+    /// One turn without sleeping: a poll of every source, and a batch. For several executors on one
+    /// thread. \return whether there was anything to run
+    bool run_once();
+
+    /// Adds a source, polled after those added before. It is removed before it dies.
+    void add_source(EventSource& source) { sources_.push_back(&source); }
+    void remove_source(EventSource& source);
+
+    /// The time, read once per turn; within a batch it may be as old as the batch.
+    TimePoint now() const noexcept { return now_; }
+    const Clock& clock() const noexcept { return *clock_; }
+    Env& env() noexcept { return env_; }
+    const std::shared_ptr<Inbox>& inbox() const noexcept { return inbox_; }
+    const std::shared_ptr<Unparker>& unparker() const noexcept { return unparker_; }
+    const ExecutorStats& stats() const noexcept { return stats_; }
+
+    /// How many spawned tasks have not ended. O(tasks).
+    std::size_t live_tasks() const noexcept;
+    bool has_live_tasks() const noexcept { return tasks_ != nullptr; }
+    /// Their names, newest first, separated by commas; at most `names_max`.
+    std::string live_task_names(std::size_t names_max = 20) const;
+    /// Asks every spawned task to stop.
+    void stop_all() noexcept;
+    /// Asks every task to stop, and each that is spawned meanwhile, and runs until they have ended.
+    /// Those that nothing can end are destroyed where they stand. Sources and services are still
+    /// needed here.
+    void end_tasks();
+
+    /// Makes this the thread's executor for as long as it lives: `spawn`, `post` and wakers come
+    /// here.
+    class Enter {
+      public:
+        explicit Enter(Executor& executor) noexcept
+            : env_(executor.env_), scheduler_(executor, executor.inbox_.get()) {}
+
+      private:
+        EnvScope env_;
+        SchedulerScope scheduler_;
+    };
+
+  private:
+    class InboxSource;
+
+    template <class T>
+    JoinHandle<T> adopt(detail::SpawnedTask<T>& task) {
+        // BEGIN 4.2: spawn and JoinHandle
+        //| The task joins the live ones (`tasks_`), and its body is scheduled: it does not run
+        //| here. While the tasks are being ended (`ending_`), a new one is asked to stop at once.
+        //= todo("4.2", "Executor::adopt");
+        task.link(tasks_);
+        if (ending_) task.request_stop();
+        schedule(task.body());
+        return JoinHandle<T>(task);
+        // END 4.2
+    }
+
+    bool drive(const std::function<bool()>& done);
+    void run_batch();
+    void poll_sources() noexcept;
+    bool anything_can_happen() const noexcept;
+    void spin() noexcept;
+    void sleep();
+
+    const std::unique_ptr<Parker> own_parker_;
+    Parker& parker_;
+    const Clock* const clock_;
+    const std::size_t batch_max_;
+    const Duration batch_time_;
+    const Duration spin_;
+    TimePoint now_;
+    RunQueue queue_;
+    const std::shared_ptr<Unparker> unparker_;
+    const std::shared_ptr<Inbox> inbox_;
+    const std::unique_ptr<EventSource> inbox_source_;
+    std::vector<EventSource*> sources_;         // Borrows.
+    detail::SpawnedTaskBase* tasks_ = nullptr;  // Owns: those whose body has not ended.
+    bool ending_ = false;
+    bool driving_ = false;
+    ExecutorStats stats_;
+    Env env_;
+};
+
+/// Spawns on this thread's executor. \throws std::logic_error outside of one
+template <class A>
+auto spawn(A&& task_or_callable, SpawnOptions options = {}) {
+    return this_executor("spawn").spawn(std::forward<A>(task_or_callable), options);
+}
+
+/// Lets every other ready task of the same priority run first. `co_await yield();`
+class YieldOperation {
+  public:
+    bool ready() const {
+        // BEGIN 4.4: yield
+        //| Whether it can finish without waiting. A yield that could would be none.
+        //= todo("4.4", "YieldOperation::ready");
+        return false;
+        // END 4.4
+    }
+    void start(Continuation& c) {
+        // BEGIN 4.4: yield
+        //| `c` goes on when those that are ready now have run.
+        //= todo("4.4", "YieldOperation::start");
+        post(c);
+        // END 4.4
+    }
+    bool stopped() const noexcept { return false; }
+    void finish() const noexcept {}
+};
+inline YieldOperation yield() noexcept { return {}; }
+
+/// Waits for one wake-up from any thread: make it, hand out `waker()`s, await it.
+inline Park park() { return Park(this_executor("park").inbox()); }
+
+}  // namespace starling

@@ -1,0 +1,81 @@
+// sleep and sleep_until: a task waits for the clock.
+//
+//     made ──ready(): the time has come──────────────────────────────► done
+//       └──start──► armed ──deadline──► fired ──► done
+//                     └─────stop──────► stopped ──► done, throws Cancelled
+//
+// The timer lives in the operation, which lives in the sleeping task's frame: 56 bytes, and no
+// allocation. Destroying an armed operation is fine: it leaves the wheel.
+//
+// Affinity: owner shard.
+#pragma once
+
+#include <starling/operation.hh>
+#include <starling/timer_service.hh>
+
+namespace starling {
+
+/// \affinity owner shard
+class SleepOperation : private StopNode, private Timer {
+  public:
+    explicit SleepOperation(TimePoint deadline) noexcept : StopNode(&on_stop), Timer(deadline) {}
+    SleepOperation(SleepOperation&&) noexcept = default;
+    ~SleepOperation() {
+        // BEGIN 5.4: sleep
+        //| This goes, perhaps while it is armed: nobody may know it any more.
+        //= todo_soft("5.4", "SleepOperation::~SleepOperation");
+        //= return;
+        cancel();
+        // END 5.4
+    }
+
+    using Timer::deadline;
+
+    bool ready() const {
+        // BEGIN 5.4: sleep
+        //| Whether the deadline has passed already.
+        //= todo("5.4", "SleepOperation::ready");
+        return deadline() <= service<TimerService>("sleep").now();
+        // END 5.4
+    }
+    void start(Continuation& c) {
+        // BEGIN 5.4: sleep
+        //| Have the timer service post `c` at the deadline, and hear of a stop if `c` has a context.
+        //| That may have been stopped already: then on_stop is called at once.
+        //= todo("5.4", "SleepOperation::start");
+        service<TimerService>("sleep").arm(*this, c);
+        if (c.context() != nullptr) c.context()->link(*this);
+        // END 5.4
+    }
+    bool stopped() const noexcept { return target() != nullptr; }
+    void finish() {
+        // BEGIN 5.4: sleep
+        //| Hear of no stop any more; throw Cancelled if there was one.
+        //= todo("5.4", "SleepOperation::finish");
+        StopNode::unlink();
+        if (stopped()) throw Cancelled{};
+        // END 5.4
+    }
+
+  private:
+    static void on_stop(StopNode& node) noexcept { static_cast<SleepOperation&>(node).end_early(); }
+    /// The context was stopped.
+    void end_early() noexcept {
+        // BEGIN 5.4: sleep
+        //| `target()` is posted exactly once. If the timer has fired, it has been.
+        //= return todo_soft("5.4", "SleepOperation::end_early");
+        if (cancel()) post(*target());
+        // END 5.4
+    }
+};
+
+/// Waits until `deadline` has passed: never less, at most a tick (1 ms) and the executor's turn
+/// more. `co_await sleep_until(t);` \throws Cancelled if the task is stopped \pre a TimerService
+inline SleepOperation sleep_until(TimePoint deadline) { return SleepOperation(deadline); }
+
+/// Waits for `delay`, counted from this call. A `delay` of zero or less is over at once.
+inline SleepOperation sleep(Duration delay) {
+    return SleepOperation(service<TimerService>("sleep").after(delay));
+}
+
+}  // namespace starling

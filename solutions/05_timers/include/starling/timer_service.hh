@@ -1,0 +1,57 @@
+// TimerService: an executor's timer wheel, as a source of events and an ambient service.
+//
+//     sleep(…) ─► arm ─► [ wheel ] ─► poll() posts whoever is due
+//                            └──────► deadline(): how long the executor may sleep
+//
+// A poll posts a bounded number of sleepers and moves a bounded number of timers, so that a million
+// of them that expire together do not keep I/O waiting.
+//
+// Affinity: owner shard.
+#pragma once
+
+#include <starling/env.hh>
+#include <starling/event_source.hh>
+#include <starling/executor.hh>
+#include <starling/timer_wheel.hh>
+
+namespace starling {
+
+/// \affinity owner shard
+class TimerService final : public EventSource {
+  public:
+    static constexpr ServiceSlot kSlot = ServiceSlot::timer;
+    static constexpr const char* kName = "a TimerService";
+
+    /// Adds itself to `executor`, which outlives it.
+    explicit TimerService(Executor& executor);
+    /// Sleepers that are left do not wake any more, but can still be stopped.
+    ~TimerService() override;
+    TimerService(const TimerService&) = delete;
+    TimerService& operator=(const TimerService&) = delete;
+
+    /// Has `target` posted when the timer's deadline has passed. \pre not armed. O(1).
+    void arm(Timer& timer, Continuation& target) { wheel_.insert(timer, target); }
+
+    /// The time when this turn of the executor began. Free, and never ahead of the clock.
+    TimePoint now() const noexcept { return executor_.now(); }
+    /// The deadline that is `delay` from this moment on; TimePoint::max() if that is beyond all
+    /// time.
+    TimePoint after(Duration delay) const noexcept;
+
+    const TimerWheel& wheel() const noexcept { return wheel_; }
+
+    void poll() noexcept override;
+    bool active() const noexcept override { return !wheel_.empty(); }
+    TimePoint deadline() const noexcept override { return wheel_.next_deadline(); }
+    bool before_sleep() noexcept override { return !wheel_.due(); }
+
+  private:
+    static constexpr int kFiresMax = 256;           // Posted by one poll.
+    static constexpr std::size_t kMovesMax = 4096;  // Cascaded by one poll.
+
+    Executor& executor_;  // Borrows: it outlives this.
+    mutable TimerWheel
+        wheel_;  // To look for the next deadline forgets slots that have become empty.
+};
+
+}  // namespace starling

@@ -1,0 +1,121 @@
+// Ring: a queue in one block of memory that grows by doubling.
+//
+//        head_                 size_ = 3
+//          ▼                   index i is slots_[(head_ + i) % room_]; room_ is a power of two,
+//     [ . .  a  b  c  . . . ]  so the remainder is a mask
+//
+// It knows a limit, and says when it has been reached; what happens then is its owner's business.
+//
+// Affinity: owner shard.
+#pragma once
+
+#include <cassert>
+#include <cstddef>
+#include <limits>
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+namespace starling {
+
+/// \tparam T an object type whose move does not throw
+/// \affinity owner shard
+template <class T>
+class Ring {
+    static_assert(std::is_nothrow_move_constructible_v<T>,
+                  "a ring moves its items, and must not lose one");
+
+  public:
+    static constexpr std::size_t kUnlimited = std::numeric_limits<std::size_t>::max();
+
+    /// \param limit when `full`; the memory grows as it is needed
+    explicit Ring(std::size_t limit = kUnlimited) noexcept : limit_(limit) {}
+    Ring(const Ring&) = delete;
+    Ring& operator=(const Ring&) = delete;
+    ~Ring() { clear(); }
+
+    std::size_t size() const noexcept {
+        // BEGIN 6.1: the ring
+        //| How many items there are.
+        //= return todo_soft("6.1", "Ring::size", std::size_t{0});
+        return size_;
+        // END 6.1
+    }
+    bool empty() const noexcept { return size() == 0; }
+    /// Whether there are as many items as the limit allows, or more.
+    bool full() const noexcept { return size() >= limit_; }
+    std::size_t limit() const noexcept { return limit_; }
+
+    /// Appends, whatever the limit. O(1) amortised; allocates only to grow.
+    void push_back(T&& item) {
+        // BEGIN 6.1: the ring
+        //| Behind the last item. Grow if there is no room.
+        //= todo("6.1", "Ring::push_back");
+        if (size_ == room_) grow();
+        std::construct_at(slot(size_), std::move(item));
+        ++size_;
+        // END 6.1
+    }
+    /// Puts an item back where it came from, whatever the limit.
+    void push_front(T&& item) {
+        // BEGIN 6.1: the ring
+        //| Before the first item.
+        //= todo("6.1", "Ring::push_front");
+        if (size_ == room_) grow();
+        --head_;
+        std::construct_at(slot(0), std::move(item));
+        ++size_;
+        // END 6.1
+    }
+    /// Takes the oldest. \pre not empty. O(1).
+    T pop_front() {
+        assert(!empty());
+        // BEGIN 6.1: the ring
+        //| Move the first item out, and destroy what is left in its slot.
+        //= todo("6.1", "Ring::pop_front");
+        T* first = slot(0);
+        T item = std::move(*first);
+        std::destroy_at(first);
+        ++head_;
+        --size_;
+        return item;
+        // END 6.1
+    }
+    /// Destroys every item, and gives the memory back.
+    void clear() noexcept {
+        // BEGIN 6.1: the ring
+        //| An item's destructor may run anything.
+        //= return todo_soft("6.1", "Ring::clear");
+        while (!empty()) pop_front();
+        if (slots_ != nullptr) std::allocator<T>().deallocate(slots_, room_);
+        slots_ = nullptr;
+        room_ = 0;
+        // END 6.1
+    }
+
+  private:
+    const std::size_t limit_;
+    // BEGIN 6.1: the ring
+    //| Your data members and helpers. A container of the standard library is a fine start.
+    T* slot(std::size_t index) noexcept { return slots_ + ((head_ + index) & (room_ - 1)); }
+    [[gnu::noinline]] void grow() {
+        const std::size_t room = room_ == 0 ? 8 : room_ * 2;
+        T* slots = std::allocator<T>().allocate(room);
+        for (std::size_t i = 0; i < size_; ++i) {
+            std::construct_at(slots + i, std::move(*slot(i)));
+            std::destroy_at(slot(i));
+        }
+        if (slots_ != nullptr) std::allocator<T>().deallocate(slots_, room_);
+        slots_ = slots;
+        room_ = room;
+        head_ = 0;
+    }
+
+    T* slots_ = nullptr;  // Owns: room_ slots, of which size_ hold an item.
+    std::size_t room_ = 0;
+    std::size_t head_ = 0;  // Counts on and on; only its remainder matters.
+    std::size_t size_ = 0;
+    // END 6.1
+};
+
+}  // namespace starling

@@ -1,0 +1,104 @@
+// WakeMachine: five states that turn any number of wake-ups, from any thread, into one run.
+//
+//             wake                begin_run
+//      idle ────────► scheduled ────────────► running ──end_run──► idle
+//                         ▲                      │ wake
+//                         └──────── end_run ── notified
+//
+//     state      meaning                                  moved on by
+//     idle       nothing to do                            wake (any thread) → scheduled
+//     scheduled  on its way to the target                 begin_run (owner) → running
+//     running    the target runs                          wake → notified; end_run → idle
+//     notified   woken while it ran: runs once more       end_run → scheduled
+//     done       the target is gone; wakes do nothing     nobody (the owner, from any state)
+//
+// Whoever moves idle to scheduled, and nobody else, sends the target on its way: once.
+//
+// Each step also hands memory over. A wake publishes what its thread wrote before, and the run that
+// follows sees it: so a wake is a read-modify-write even where the state stays what it is. The end
+// of a run publishes too: whoever sends the target next may use the memory that its way needs (the
+// link in the inbox), because the owner has finished with it.
+//
+// Affinity: wake and state any thread, the rest owner shard. Source: Rust's async-task.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <starling/todo.hh>
+
+namespace starling {
+
+enum class WakeState : std::uint8_t { idle, scheduled, running, notified, done };
+
+/// \tparam Word an atomic WakeState; tests put one there that lets "another thread" act between any
+/// two accesses
+/// \affinity as marked
+template <class Word = std::atomic<WakeState>>
+class WakeMachine {
+  public:
+    /// Any thread. \return true for the one caller who has to send the target off
+    bool wake() noexcept {
+        // BEGIN 3.2: wake when idle
+        // Move the state to after_wake(state) in one step that no other thread can get between.
+        // Return whether this call was the one that moved it from idle to scheduled. Publish even
+        // where the state stays the same (release): the target must see what we wrote. And see
+        // what the owner did in the last run (acquire).
+        return todo_soft("3.2", "WakeMachine::wake", false);
+        // END 3.2
+    }
+
+    /// Owner: the target is about to run. \return false if there is no target any more
+    bool begin_run() noexcept {
+        // BEGIN 3.2: wake when idle
+        // scheduled → running: true, and see what the wakers wrote (acquire). Any other state
+        // stays what it is: false.
+        return todo_soft("3.2", "WakeMachine::begin_run", false);
+        // END 3.2
+    }
+
+    /// Owner: the target has run. \return true if it was woken meanwhile and has to run once more
+    bool end_run() noexcept {
+        // BEGIN 3.3: wake while running
+        // running → idle: false; publish that this run is over (release). notified → scheduled:
+        // true, and the caller sends it off again; see what the wakers wrote (acquire). A target
+        // that ended its operation while it ran stays done: false. Wakers act at the same time.
+        return todo_soft("3.3", "WakeMachine::end_run", false);
+        // END 3.3
+    }
+
+    /// Owner: ends it unless a wake was first. \return whether it is done now
+    bool finish_if_idle() noexcept {
+        // BEGIN 3.4: done state
+        // idle → done: true. From any other state nothing happens: a wake is on its way, false.
+        return todo_soft("3.4", "WakeMachine::finish_if_idle", false);
+        // END 3.4
+    }
+
+    /// Owner: the target is gone. From any state, for ever.
+    void finish() noexcept {
+        // BEGIN 3.4: done state
+        // From any state to done.
+        return todo_soft("3.4", "WakeMachine::finish");
+        // END 3.4
+    }
+
+    WakeState state() const noexcept { return word_.load(std::memory_order_relaxed); }
+
+  private:
+    /// Where a wake leads from `seen`.
+    static WakeState after_wake(WakeState seen) noexcept {
+        if (seen == WakeState::idle) return WakeState::scheduled;
+        if (seen == WakeState::running) {
+            // BEGIN 3.3: wake while running
+            // The target has perhaps already looked at what this wake is about, and will not look
+            // again by itself. Which state makes it run once more?
+            return todo_soft("3.3", "WakeMachine::after_wake", seen);
+            // END 3.3
+        }
+        return seen;  // It will run anyway, or never again.
+    }
+
+    Word word_{WakeState::idle};
+};
+
+}  // namespace starling

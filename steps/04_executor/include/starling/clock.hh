@@ -1,0 +1,23 @@
+// Clock: where an executor reads the time, so that tests can put another one there.
+//
+// Affinity: any thread.
+#pragma once
+
+#include <chrono>
+
+namespace starling {
+
+using Duration = std::chrono::steady_clock::duration;
+using TimePoint = std::chrono::steady_clock::time_point;
+
+/// \affinity any thread
+class Clock {
+  public:
+    virtual ~Clock() = default;
+    virtual TimePoint now() const noexcept = 0;
+
+    /// The monotonic clock of the machine.
+    static const Clock& steady() noexcept;
+};
+
+}  // namespace starling

@@ -1,0 +1,243 @@
+// SpawnedTask: what an executor keeps of a task that no coroutine awaits; JoinHandle: the spawner's
+// end of it.
+//
+//     JoinHandle ──┐                       ┌── the executor's list of live tasks
+//                  ▼                       ▼
+//           SpawnedTask { Context, Task, link, waiter }
+//
+//     the body       the handle   waiter_           who frees it
+//     runs           held         null or a waiter  -
+//     runs           dropped      itself            the body's end
+//     has ended      held         null              the handle, when it lets go
+//
+// So whichever end lets go last frees it, and a dropped handle never frees a running frame.
+//
+// Affinity: owner shard.
+#pragma once
+
+#include <cassert>
+#include <starling/frame_pool.hh>
+#include <starling/task.hh>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <starling/todo.hh>
+
+namespace starling {
+
+class Executor;
+
+struct SpawnOptions {
+    const char* name = "task";  // A literal; appears in reports.
+    Priority priority = Priority::normal;
+};
+
+/// The awaited task ended because it was aborted (or its executor was shut down).
+class TaskAborted : public std::runtime_error {
+  public:
+    explicit TaskAborted(const char* name)
+        : std::runtime_error(std::string("the task '") + name + "' was aborted") {}
+};
+
+namespace detail {
+
+/// The part that does not depend on the result. Every byte counts here: a million tasks may be
+/// parked.
+/// \affinity owner shard
+class SpawnedTaskBase : public Continuation, public Context {
+  public:
+    explicit SpawnedTaskBase(SpawnOptions options) noexcept
+        : Context(options.name, options.priority) {}
+
+    /// Whether the body has ended.
+    bool done() const noexcept { return link_ == nullptr; }
+
+    /// One waiter at a time; null withdraws it.
+    void set_waiter(Continuation* waiter) noexcept {
+        assert((waiter == nullptr || waiter_ == nullptr) && "a join handle has one waiter");
+        waiter_ = waiter;
+    }
+    /// The handle lets go.
+    void detach() noexcept {
+        // BEGIN 4.2: spawn and JoinHandle
+        // If the body has ended nobody needs this any more: destroy(). Otherwise the body's end
+        // will do it (see the table above).
+        return todo_soft("4.2", "SpawnedTaskBase::detach");
+        // END 4.2
+    }
+
+    /// The body has ended.
+    void resume() noexcept override {
+        // BEGIN 4.2: spawn and JoinHandle
+        // Leave the list of live tasks. If the handle was dropped, destroy(); otherwise post the
+        // waiter, if there is one, and leave null there: the handle will free this.
+        return todo_soft("4.2", "SpawnedTaskBase::resume");
+        // END 4.2
+    }
+
+  protected:
+    ~SpawnedTaskBase() = default;
+    /// Frees this object.
+    virtual void destroy() noexcept = 0;
+    /// Destroys the body, wherever it stands.
+    virtual void destroy_body() noexcept = 0;
+
+  private:
+    friend class starling::Executor;
+    void link(SpawnedTaskBase*& list) noexcept {
+        next_ = list;
+        if (list != nullptr) list->link_ = &next_;
+        link_ = &list;
+        list = this;
+    }
+    void unlink() noexcept {
+        *link_ = next_;
+        if (next_ != nullptr) next_->link_ = link_;
+        link_ = nullptr;
+    }
+
+    SpawnedTaskBase** link_ = nullptr;  // In the list: the pointer that points here.
+    SpawnedTaskBase* next_ = nullptr;
+    Continuation* waiter_ = nullptr;  // Borrows: who awaits the handle. See the table above.
+};
+
+/// The part that does.
+template <class T>
+class SpawnedTask : public SpawnedTaskBase {
+  public:
+    using SpawnedTaskBase::SpawnedTaskBase;
+
+    Continuation& body() noexcept { return task_.promise(); }
+
+    /// Whether it ended by a stop, or was destroyed before its end. \pre done()
+    bool ended_stopped() const noexcept {
+        return !task_.valid() || task_.promise().outcome().stopped();
+    }
+    /// The result, once; stopped if the body was destroyed before its end. \pre done()
+    Outcome<T> take_outcome() {
+        if (task_.valid()) return std::move(task_.promise().outcome());
+        Outcome<T> stopped;
+        stopped.set_stopped();
+        return stopped;
+    }
+
+  protected:
+    ~SpawnedTask() = default;
+    void set_body(Task<T> task) noexcept {
+        assert(task.valid() && "spawned a task that was moved from");
+        task_ = std::move(task);
+        task_.promise().set_context(this);
+        task_.promise().set_on_done(*this);
+    }
+    void destroy_body() noexcept override {
+        if (task_.valid() && task_.promise().outcome().has_error()) {
+            report_ignored_exception(task_.promise().outcome().error());
+        }
+        task_ = Task<T>();
+    }
+
+  private:
+    Task<T> task_;
+};
+
+/// Together with the callable that made the body, which may refer to its captures.
+template <class T, class F = Unit>
+class SpawnedCall final : public SpawnedTask<T>, public Pooled {
+  public:
+    SpawnedCall(Task<T>&& body, SpawnOptions options) noexcept : SpawnedTask<T>(options) {
+        this->set_body(std::move(body));
+    }
+    template <class Source>
+    SpawnedCall(std::in_place_t, Source&& f, SpawnOptions options)
+        : SpawnedTask<T>(options), f_(std::forward<Source>(f)) {
+        this->set_body(f_());
+    }
+
+  private:
+    void destroy() noexcept override {
+        this->destroy_body();  // Before the callable.
+        delete this;
+    }
+    [[no_unique_address]] F f_;
+};
+
+}  // namespace detail
+
+/// Awaits, aborts or lets go of a spawned task. Move-only. Dropping it detaches the task, which
+/// runs on; an exception of a detached task goes to the ignored-exception hook.
+/// \affinity owner shard
+template <class T = void>
+class [[nodiscard]] JoinHandle : private StopNode {
+  public:
+    JoinHandle() noexcept : StopNode(&on_stop) {}
+    explicit JoinHandle(detail::SpawnedTask<T>& task) noexcept : StopNode(&on_stop), task_(&task) {}
+    JoinHandle(JoinHandle&& other) noexcept
+        : StopNode(std::move(other)), task_(std::exchange(other.task_, nullptr)) {}
+    JoinHandle& operator=(JoinHandle&& other) noexcept {
+        if (this == &other) return *this;
+        detach();
+        task_ = std::exchange(other.task_, nullptr);
+        return *this;
+    }
+    ~JoinHandle() { detach(); }
+
+    bool valid() const noexcept { return task_ != nullptr; }
+    /// Whether the body has ended.
+    bool done() const noexcept { return task_ != nullptr && task_->done(); }
+    /// The task's context. \pre valid()
+    Context& context() const noexcept { return *task_; }
+
+    /// Asks the task to stop: its awaits throw Cancelled. One that has not begun still runs up to
+    /// its first await, so that it can look after what it was given. Await the handle to know that
+    /// it has ended.
+    void abort() noexcept {
+        if (task_ != nullptr) task_->request_stop();
+    }
+    /// Lets the task run on by itself. The handle is empty afterwards.
+    void detach() noexcept {
+        unlink();
+        if (task_ == nullptr) return;
+        task_->set_waiter(nullptr);
+        std::exchange(task_, nullptr)->detach();
+    }
+
+    // An operation: `co_await handle` gives the result once. Stopping the await leaves the task
+    // alone.
+    bool ready() const noexcept { return done(); }
+    void start(Continuation& c) {
+        assert(task_ != nullptr && "awaited a join handle that holds no task");
+        // BEGIN 4.2: spawn and JoinHandle
+        // Post `c` when the task has ended: at once if it has, otherwise it becomes the waiter,
+        // kept here too, for on_stop. A stop of c's context (if it has one) calls on_stop once
+        // this is linked there.
+        todo("4.2", "JoinHandle::start");
+        // END 4.2
+    }
+    // The task's own success or failure beats a stop of the await; that both were stopped does not.
+    bool stopped() const noexcept { return withdrawn_ && (!done() || task_->ended_stopped()); }
+    /// \throws TaskAborted if the task ended by a stop; what the task threw
+    T finish() {
+        unlink();
+        // BEGIN 4.2: spawn and JoinHandle
+        // If the await was stopped: Cancelled, and the handle stays as it was. Otherwise take the
+        // outcome, let go of the task, and return the value or throw: a stopped outcome is a
+        // TaskAborted, with the task's name, because it is not our own task that was stopped.
+        todo("4.2", "JoinHandle::finish");
+        // END 4.2
+    }
+
+  private:
+    static void on_stop(StopNode& node) noexcept {
+        auto& self = static_cast<JoinHandle&>(node);
+        if (self.done()) return;  // A success beats a stop.
+        self.withdrawn_ = true;
+        self.task_->set_waiter(nullptr);
+        post(*self.waiter_);
+    }
+
+    detail::SpawnedTask<T>* task_ = nullptr;  // Owns: frees it, see SpawnedTask.
+    Continuation* waiter_ = nullptr;          // Borrows: it awaits this.
+    bool withdrawn_ = false;
+};
+
+}  // namespace starling

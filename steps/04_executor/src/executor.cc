@@ -1,0 +1,162 @@
+#include <algorithm>
+#include <cassert>
+#include <starling/executor.hh>
+#include <starling/todo.hh>
+
+namespace starling {
+
+/// Remote wake-ups as a source like any other.
+class Executor::InboxSource final : public EventSource {
+  public:
+    explicit InboxSource(Inbox& inbox) noexcept : inbox_(inbox) {}
+    void poll() noexcept override { inbox_.drain(); }
+    // In this order: see Inbox::wakers.
+    bool active() const noexcept override { return inbox_.wakers() > 0 || !inbox_.empty(); }
+    bool before_sleep() noexcept override { return inbox_.before_sleep(); }
+    void after_sleep() noexcept override { inbox_.after_sleep(); }
+
+  private:
+    Inbox& inbox_;  // Borrows: the executor's.
+};
+
+Executor::Executor(ExecutorOptions options)
+    : own_parker_(options.parker == nullptr ? std::make_unique<ThreadParker>() : nullptr),
+      parker_(options.parker == nullptr ? *own_parker_ : *options.parker),
+      clock_(options.clock == nullptr ? &Clock::steady() : options.clock),
+      batch_max_(options.batch_max),
+      batch_time_(options.batch_time),
+      spin_(options.spin),
+      now_(clock_->now()),
+      unparker_(parker_.unparker()),
+      inbox_(std::make_shared<Inbox>(unparker_)),
+      inbox_source_(std::make_unique<InboxSource>(*inbox_)),
+      sources_{inbox_source_.get()},
+      env_{.executor = this, .services = {}} {}
+
+Executor::~Executor() {
+    end_tasks();
+    inbox_->close();
+}
+
+void Executor::run_until(const std::function<bool()>& done) {
+    if (drive(done)) return;
+    Deadlock deadlock("deadlock: every task waits and nothing can wake one: " +
+                      (has_live_tasks() ? live_task_names() : "none is left"));
+    end_tasks();
+    throw deadlock;
+}
+
+bool Executor::run_once() {
+    Enter scope(*this);
+    poll_sources();
+    const bool busy = !queue_.empty();
+    run_batch();
+    return busy;
+}
+
+/// Runs the loop until `done()`. \return false if it got stuck: nothing is queued, nothing can come
+bool Executor::drive(const std::function<bool()>& done) {
+    assert(!driving_ && "an executor was run from inside one of its own tasks");
+    Enter scope(*this);
+    struct Driving {
+        explicit Driving(bool& flag) : flag(flag) { flag = true; }
+        ~Driving() { flag = false; }
+        bool& flag;
+    } driving(driving_);
+    now_ = clock_->now();
+    bool stuck = false;
+    // BEGIN 4.3: the loop
+    // Turn after turn until `done()`: a batch, then poll the sources. If nothing is queued then and
+    // it is not done, spin(). Still so (ask both again: spin() polls): if nothing can happen any
+    // more, `stuck` is true and the loop ends; otherwise sleep(). Never sleep with work queued.
+    todo("4.3", "Executor::drive");
+    // END 4.3
+    return !stuck;
+}
+
+void Executor::run_batch() {
+    constexpr std::size_t kLookInterval = 64;
+    ++stats_.turns;
+    // BEGIN 4.1: queue and batch
+    // Run what is queued, each with a full ready_budget; add how many ran to stats_.resumed. Stop
+    // after batch_max_ of them, or when batch_time_ has passed since now_. A look at the clock
+    // costs as much as running several, so look only now and then, but at least every
+    // kLookInterval.
+    todo("4.1", "Executor::run_batch");
+    // END 4.1
+}
+
+void Executor::poll_sources() noexcept {
+    now_ = clock_->now();
+    for (EventSource* source : sources_) source->poll();
+}
+
+bool Executor::anything_can_happen() const noexcept {
+    return std::ranges::any_of(sources_, [](EventSource* s) { return s->active(); });
+}
+
+void Executor::spin() noexcept {
+    const TimePoint end = now_ + spin_;
+    while (queue_.empty() && now_ < end) poll_sources();
+}
+
+void Executor::sleep() {
+    // BEGIN 4.5: remote wake
+    // Ask every source before_sleep(), in order, until one refuses. If none did: read the
+    // deadlines, and park until the earliest; count it in stats_.parks. In any case call
+    // after_sleep() of every source that was asked.
+    todo("4.5", "Executor::sleep");
+    // END 4.5
+}
+
+void Executor::remove_source(EventSource& source) { std::erase(sources_, &source); }
+
+std::size_t Executor::live_tasks() const noexcept {
+    std::size_t count = 0;
+    for (auto* task = tasks_; task != nullptr; task = task->next_) ++count;
+    return count;
+}
+
+std::string Executor::live_task_names(std::size_t names_max) const {
+    std::string names;
+    std::size_t count = 0;
+    for (auto* task = tasks_; task != nullptr; task = task->next_, ++count) {
+        if (count < names_max) names.append(count == 0 ? "" : ", ").append(task->name());
+    }
+    if (count > names_max) names += " and " + std::to_string(count - names_max) + " more";
+    return names;
+}
+
+// A stop only posts, so no body runs here; a callback that spawns adds in front of where we are.
+void Executor::stop_all() noexcept {
+    Enter scope(*this);
+    for (auto* task = tasks_; task != nullptr; task = task->next_) task->request_stop();
+}
+
+void Executor::end_tasks() {
+    ending_ = true;
+    stop_all();
+    if (has_live_tasks()) drive([this] { return !has_live_tasks(); });
+    Enter scope(*this);
+    auto run_queued = [this] {
+        while (!queue_.empty()) queue_.pop().resume();
+    };
+    run_queued();
+    while (has_live_tasks()) {
+        detail::SpawnedTaskBase& task = *tasks_;
+        task.destroy_body();
+        task.resume();  // As if it had ended: whoever awaits it learns that it was aborted.
+        run_queued();   // So others may end properly now.
+    }
+    ending_ = false;
+}
+
+Executor& this_executor(const char* who) {
+    Env* env = detail::current_env;
+    if (env == nullptr || env->executor == nullptr) {
+        detail::throw_missing_service(who, "an executor");
+    }
+    return *env->executor;
+}
+
+}  // namespace starling

@@ -1,0 +1,88 @@
+// Interval: ticks at a steady rate; spawn_periodic: a function called at one.
+//
+// When a tick's consumer is late, the policy says what becomes of the ticks it has missed
+// (period 10, the consumer is busy from 10 to 35):
+//
+//     burst   10 | 20 30 at once | 40 50        all of them, late: the number of ticks is right
+//     delay   10 | 20 at once    | 45 55        the period is kept from the late one on
+//     skip    10 | 20 at once    | 40 50        the missed ones are dropped: the beat is kept
+//
+// Affinity: owner shard.
+#pragma once
+
+#include <cassert>
+#include <starling/sleep.hh>
+#include <starling/task.hh>
+#include <type_traits>
+
+namespace starling {
+
+/// What becomes of ticks whose time has passed when somebody waits for them.
+enum class MissedTick { burst, delay, skip };
+
+/// \affinity owner shard
+class Interval {
+  public:
+    /// The first tick is one period from now. \pre a positive period; a TimerService
+    explicit Interval(Duration period, MissedTick missed = MissedTick::burst)
+        : Interval(service<TimerService>("Interval").after(period), period, missed) {}
+    Interval(TimePoint first, Duration period, MissedTick missed = MissedTick::burst) noexcept
+        : next_(first), period_(period), missed_(missed) {
+        assert(period > Duration::zero());
+    }
+
+    class TickOperation : public SleepOperation {
+      public:
+        explicit TickOperation(Interval& interval) noexcept
+            : SleepOperation(interval.next_), interval_(interval) {}
+        /// \return when the tick was due
+        TimePoint finish() {
+            SleepOperation::finish();
+            interval_.step(service<TimerService>("Interval").now());
+            return deadline();
+        }
+
+      private:
+        Interval& interval_;  // Borrows: it outlives its ticks.
+    };
+
+    /// Waits for the next tick: `co_await interval.tick();` One that was stopped is not consumed.
+    TickOperation tick() noexcept { return TickOperation(*this); }
+
+    /// When the next tick is due.
+    TimePoint next() const noexcept { return next_; }
+
+  private:
+    void step(TimePoint now) noexcept {
+        next_ += period_;
+        if (next_ > now || missed_ == MissedTick::burst) return;
+        const TimePoint last = missed_ == MissedTick::skip ? now - (now - next_) % period_ : now;
+        next_ = last + period_;
+    }
+
+    TimePoint next_;
+    Duration period_;
+    MissedTick missed_;
+};
+
+/// Calls `f` every `period`, in a task of its own, until the handle aborts it or `f` throws. `f`
+/// returns void or a Task<void>, which is awaited: calls never overlap. Keep the handle: to drop it
+/// lets the task run on.
+template <class F>
+JoinHandle<void> spawn_periodic(Duration period, F f, MissedTick missed = MissedTick::delay,
+                                SpawnOptions options = {.name = "periodic"}) {
+    auto loop = [](Duration period, MissedTick missed, F f) -> Task<> {
+        Interval interval(period, missed);
+        for (;;) {
+            co_await interval.tick();
+            if constexpr (std::is_void_v<std::invoke_result_t<F&>>) {
+                f();
+            } else {
+                co_await f();
+            }
+        }
+    };
+    return spawn(loop(period, missed, std::move(f)), options);
+}
+
+}  // namespace starling

@@ -1,0 +1,108 @@
+// timeout: any awaitable, but not for longer than this.
+//
+//       operation ends first:  disarm the timer ─────────────────────► its result
+//       timer fires first:     stop the operation ─► it ends ─┬─ stopped ──► throws TimedOut
+//                                                             └─ succeeded ─► its result
+//
+// The operation runs in a branch context of its own, so it can be stopped without stopping the task
+// around it. A timeout never abandons it: it asks it to stop and waits until it has ended, because
+// it may use memory of the frame until then.
+//
+// Affinity: owner shard.
+#pragma once
+
+#include <starling/context.hh>
+#include <starling/operation.hh>
+#include <starling/timer_service.hh>
+#include <stdexcept>
+#include <starling/todo.hh>
+
+namespace starling {
+
+/// An operation did not end in time, and was stopped.
+class TimedOut : public std::runtime_error {
+  public:
+    TimedOut() : std::runtime_error("timed out") {}
+};
+
+/// \tparam Op an operation, or a reference to one
+/// \affinity owner shard
+template <class Op>
+requires Operation<std::remove_reference_t<Op>>
+class TimeoutOperation : private Continuation {
+  public:
+    TimeoutOperation(Op&& op, TimePoint deadline)
+        : op_(std::forward<Op>(op)), timer_(deadline), expiry_(*this) {}
+    TimeoutOperation(TimeoutOperation&& other) noexcept
+        : Continuation(std::move(other)),
+          op_(std::forward<Op>(other.op_)),
+          timer_(std::move(other.timer_)),
+          expiry_(*this) {}
+    ~TimeoutOperation() { timer_.cancel(); }
+
+    bool ready() { return op_.ready(); }
+    void start(Continuation& c) {
+        outer_ = &c;
+        branch_.link_under(c.context());
+        set_context(&branch_);
+        expiry_.set_context(&branch_);
+        // BEGIN 5.5: timeout
+        // Set the timer, with `expiry_` as its target, and start the operation, with `*this`. The
+        // operation may end, and `*this` be gone, before its `start` returns.
+        todo("5.5", "TimeoutOperation::start");
+        // END 5.5
+    }
+    /// Whether the operation was stopped, and not by us.
+    bool stopped() { return !expired_ && op_.stopped(); }
+    OperationResult<std::remove_reference_t<Op>> finish() {
+        // BEGIN 5.5: timeout
+        // The operation's result, if it has one; TimedOut if we stopped it.
+        todo("5.5", "TimeoutOperation::finish");
+        // END 5.5
+    }
+
+  private:
+    struct Expiry : Continuation {
+        explicit Expiry(TimeoutOperation& self) noexcept : self_(self) {}
+        void resume() noexcept override { self_.on_expired(); }
+        TimeoutOperation& self_;
+    };
+
+    /// The operation has ended.
+    void resume() noexcept override {
+        // BEGIN 5.5: timeout
+        // Go on with `outer_` (resume it), unless `expiry_` has been posted and not yet run: as long as
+        // a queue holds it, it cannot be destroyed.
+        return todo_soft("5.5", "TimeoutOperation::resume");
+        // END 5.5
+    }
+    /// The time is over.
+    void on_expired() noexcept {
+        // BEGIN 5.5: timeout
+        // Stop the operation, through `branch_`, unless it has ended already or was stopped from
+        // outside before. `outer_` goes on when the operation has ended, not earlier.
+        return todo_soft("5.5", "TimeoutOperation::on_expired");
+        // END 5.5
+    }
+
+    Op op_;
+    Timer timer_;
+    Expiry expiry_;
+    BranchContext branch_;
+    Continuation* outer_ = nullptr;  // Borrows: it owns this operation.
+    bool expired_ = false;           // We have stopped the operation.
+    bool ended_ = false;             // The operation ended while the expiry was on its way.
+};
+
+/// Awaits `awaitable` (an operation, a future, a task) for at most `limit`; a `limit` of zero or
+/// less leaves time for what is ready. A result that comes in time, or in spite of the stop, is
+/// returned: `auto answer = co_await timeout(ask(), 2s);` \throws TimedOut; what the awaitable
+/// throws; Cancelled if the task is stopped \pre a TimerService
+template <class A>
+auto timeout(A&& awaitable, Duration limit) {
+    using Op = OperationOf<A&&>;
+    return TimeoutOperation<Op>(as_operation(std::forward<A>(awaitable)),
+                                service<TimerService>("timeout").after(limit));
+}
+
+}  // namespace starling

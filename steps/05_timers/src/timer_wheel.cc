@@ -1,0 +1,89 @@
+#include <algorithm>
+#include <bit>
+#include <starling/timer_wheel.hh>
+#include <starling/todo.hh>
+
+namespace starling {
+
+TimerWheel::~TimerWheel() {
+    auto disarm = [](Slot& slot) {
+        while (!slot.empty()) slot.pop_front();
+    };
+    for (auto& level : slots_) std::ranges::for_each(level, disarm);
+    for (Slot* slot : {&expired_, &falling_, &overflow_}) disarm(*slot);
+}
+
+TimerWheel::Tick TimerWheel::tick_of(TimePoint deadline) const {
+    // BEGIN 5.1: place a timer, never early
+    // The first tick at which `deadline` has passed, counted from `origin_`; 0 for a deadline before
+    // that. Round so that no timer can fire early. TimePoint::max() is a valid deadline.
+    todo("5.1", "TimerWheel::tick_of");
+    // END 5.1
+}
+
+TimerWheel::Tick TimerWheel::tick_reached(TimePoint now) const noexcept {
+    return now <= origin_ ? 0 : static_cast<Tick>((now - origin_).count() / kTick.count());
+}
+
+TimePoint TimerWheel::begin_of(Tick tick) const noexcept {
+    const Duration longest = TimePoint::max() - origin_;
+    if (tick > static_cast<Tick>(longest.count() / kTick.count())) return TimePoint::max();
+    return origin_ + static_cast<Duration::rep>(tick) * kTick;
+}
+
+void TimerWheel::place(Timer& timer) {
+    // BEGIN 5.1: place a timer, never early
+    // Append `timer` to `expired_` if its tick has come; to the slot where the picture in the header
+    // says it belongs, and mark that slot in `occupied_`; or to `overflow_` if no level reaches so far.
+    // (std::bit_width tells where the highest differing bit is.)
+    todo("5.1", "TimerWheel::place");
+    // END 5.1
+}
+
+TimerWheel::Stop TimerWheel::next_stop() {
+    // BEGIN 5.2: cascade
+    // The next slot at which the hand has to stop, and the tick at which it begins. Every occupied
+    // slot of a level comes before every one of the level above it. The overflow list is looked
+    // through whenever the highest wheel has made a whole turn. {kNever, 0, nullptr} if nothing is armed.
+    todo("5.2", "TimerWheel::next_stop");
+    // END 5.2
+}
+
+void TimerWheel::advance(TimePoint now, std::size_t moves_max) {
+    // BEGIN 5.2: cascade
+    // Turn the hand to the last tick that `now` has reached, from one stop to the next. The timers of
+    // a level-0 slot have expired; those of any other slot go through `falling_` and are placed again,
+    // seen from the new tick. Move no more than `moves_max` of them: return early, and go on with
+    // `falling_` first the next time.
+    todo("5.2", "TimerWheel::advance");
+    // END 5.2
+}
+
+TimePoint TimerWheel::next_deadline() {
+    // BEGIN 5.3: the next deadline
+    // The time at which the earliest timer expires, so that an executor can sleep until then and is
+    // woken once. At once if something is due. A level-0 slot is one tick; in a slot of any other level
+    // the earliest timer can be anywhere: look at up to kScanMax of them, and if there are more, answer
+    // with the begin of the slot, which is never too late.
+    todo("5.3", "TimerWheel::next_deadline");
+    // END 5.3
+}
+
+int TimerWheel::first_slot(int level) noexcept {
+    for (std::size_t word = 0; word < occupied_[level].size(); ++word) {
+        std::uint64_t& bits = occupied_[level][word];
+        for (; bits != 0; bits &= bits - 1) {
+            const int slot = static_cast<int>(word) * 64 + std::countr_zero(bits);
+            if (!slots_[level][slot].empty()) return slot;
+        }
+    }
+    return -1;
+}
+
+TimerWheel::Tick TimerWheel::begin_of_slot(int level, int slot) const noexcept {
+    const int shift = level * kDigitBits;
+    const Tick turn = current_ >> (shift + kDigitBits) << (shift + kDigitBits);
+    return turn + (static_cast<Tick>(slot) << shift);
+}
+
+}  // namespace starling

@@ -1,0 +1,86 @@
+// Ring: a queue in one block of memory that grows by doubling.
+//
+//        head_                 size_ = 3
+//          ▼                   index i is slots_[(head_ + i) % room_]; room_ is a power of two,
+//     [ . .  a  b  c  . . . ]  so the remainder is a mask
+//
+// It knows a limit, and says when it has been reached; what happens then is its owner's business.
+//
+// Affinity: owner shard.
+#pragma once
+
+#include <cassert>
+#include <cstddef>
+#include <limits>
+#include <memory>
+#include <type_traits>
+#include <utility>
+#include <starling/todo.hh>
+
+namespace starling {
+
+/// \tparam T an object type whose move does not throw
+/// \affinity owner shard
+template <class T>
+class Ring {
+    static_assert(std::is_nothrow_move_constructible_v<T>,
+                  "a ring moves its items, and must not lose one");
+
+  public:
+    static constexpr std::size_t kUnlimited = std::numeric_limits<std::size_t>::max();
+
+    /// \param limit when `full`; the memory grows as it is needed
+    explicit Ring(std::size_t limit = kUnlimited) noexcept : limit_(limit) {}
+    Ring(const Ring&) = delete;
+    Ring& operator=(const Ring&) = delete;
+    ~Ring() { clear(); }
+
+    std::size_t size() const noexcept {
+        // BEGIN 6.1: the ring
+        // How many items there are.
+        return todo_soft("6.1", "Ring::size", std::size_t{0});
+        // END 6.1
+    }
+    bool empty() const noexcept { return size() == 0; }
+    /// Whether there are as many items as the limit allows, or more.
+    bool full() const noexcept { return size() >= limit_; }
+    std::size_t limit() const noexcept { return limit_; }
+
+    /// Appends, whatever the limit. O(1) amortised; allocates only to grow.
+    void push_back(T&& item) {
+        // BEGIN 6.1: the ring
+        // Behind the last item. Grow if there is no room.
+        todo("6.1", "Ring::push_back");
+        // END 6.1
+    }
+    /// Puts an item back where it came from, whatever the limit.
+    void push_front(T&& item) {
+        // BEGIN 6.1: the ring
+        // Before the first item.
+        todo("6.1", "Ring::push_front");
+        // END 6.1
+    }
+    /// Takes the oldest. \pre not empty. O(1).
+    T pop_front() {
+        assert(!empty());
+        // BEGIN 6.1: the ring
+        // Move the first item out, and destroy what is left in its slot.
+        todo("6.1", "Ring::pop_front");
+        // END 6.1
+    }
+    /// Destroys every item, and gives the memory back.
+    void clear() noexcept {
+        // BEGIN 6.1: the ring
+        // An item's destructor may run anything.
+        return todo_soft("6.1", "Ring::clear");
+        // END 6.1
+    }
+
+  private:
+    const std::size_t limit_;
+    // BEGIN 6.1: the ring
+    // Your data members and helpers. A container of the standard library is a fine start.
+    // END 6.1
+};
+
+}  // namespace starling

@@ -1,0 +1,367 @@
+// 4.2: tasks that nobody awaits, and handles to those who may.
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <optional>
+#include <starling/executor.hh>
+#include <starling/executor_probes.hh>
+#include <starling/probes.hh>
+#include <starling/story.hh>
+#include <starling/task_probes.hh>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace starling {
+namespace {
+
+using testing_support::Hold;
+using testing_support::run_turns;
+using testing_support::Story;
+using testing_support::Tracked;
+using testing_support::Yield;
+
+/// Awaits `handle` and writes down what came: a value, or what was thrown.
+template <class T>
+Task<> report(JoinHandle<T>& handle, std::string& log) {
+    try {
+        if constexpr (std::is_void_v<T>) {
+            co_await handle;
+            log += "done ";
+        } else {
+            log += std::to_string(co_await handle) + " ";
+        }
+    } catch (const TaskAborted& e) {
+        log += std::string("aborted: ") + e.what() + " ";
+    } catch (const std::exception& e) {
+        log += std::string("failed: ") + e.what() + " ";
+    } catch (const Cancelled&) {
+        log += "cancelled ";
+    }
+}
+
+/// Lets whoever waits at `hold` go on, in the executor's next turn.
+void let_go(Executor& executor, Hold& hold) {
+    Executor::Enter scope(executor);
+    if (hold.held()) hold.go();
+}
+
+/// Holds a Tracked in its frame while it waits.
+Task<int> hold_and_return(Hold& hold, int value) {
+    Tracked local;
+    co_await hold;
+    co_return value;
+}
+Task<> set(bool& flag) {
+    flag = true;
+    co_return;
+}
+Task<int> answer() { co_return 42; }
+Task<int> fail() {
+    co_await Yield{};
+    throw std::runtime_error("no luck");
+}
+
+TEST(Ex4_2_Spawn, TaskBeginsInTheLoop) {
+    Story story("spawn may be called anywhere; when may the new task run?");
+    Executor executor;
+    bool ran = false;
+    executor.spawn(set(ran)).detach();
+    story.step("spawn");
+    story.expect("the task has run", false, ran);
+    story.expect("live tasks", 1u, executor.live_tasks());
+    executor.run_once();
+    story.step("one turn");
+    story.expect("the task has run", true, ran);
+    story.expect("live tasks", 0u, executor.live_tasks());
+}
+
+TEST(Ex4_2_Spawn, AmbientSpawnComesToTheExecutorThatRuns) {
+    Executor executor;
+    bool ran = false;
+    EXPECT_THROW(spawn(set(ran)).detach(), std::logic_error) << "no executor runs on this thread";
+    executor.spawn([&]() -> Task<> {
+        spawn(set(ran)).detach();
+        co_return;
+    }).detach();
+    EXPECT_TRUE(run_turns(executor));
+    EXPECT_TRUE(ran);
+}
+
+TEST(Ex4_2_Spawn, CallableLivesAsLongAsItsTask) {
+    Story story("the task refers to the lambda's captures: who keeps the lambda?");
+    Executor executor;
+    Hold hold;
+    int seen = 0;
+    executor.spawn([&, tracked = Tracked(7)]() -> Task<> {
+        co_await hold;
+        seen = tracked.value;
+    }).detach();
+    run_turns(executor);
+    story.step("a lambda with a capture is spawned; its task waits");
+    story.expect("captures alive", 1, Tracked::alive);
+    let_go(executor, hold);
+    run_turns(executor);
+    story.expect("the task saw its capture", 7, seen);
+    story.expect("captures alive after its end", 0, Tracked::alive);
+}
+
+TEST(Ex4_2_Spawn, CallableThatThrowsLeavesNothingBehind) {
+    Executor executor;
+    auto broken = [tracked = Tracked()]() -> Task<> { throw std::runtime_error("no task"); };
+    EXPECT_THROW(executor.spawn(std::move(broken)).detach(), std::runtime_error);
+    EXPECT_EQ(executor.live_tasks(), 0u);
+    EXPECT_FALSE(executor.run_once()) << "there is no task to run";
+    bool ran = false;
+    executor.spawn(set(ran)).detach();
+    EXPECT_TRUE(run_turns(executor));
+    EXPECT_TRUE(ran) << "the executor is as good as before";
+}
+
+TEST(Ex4_2_Join, HandleGivesTheValueOnce) {
+    Story story("the task ends while somebody waits for it: who tells the waiter?");
+    Executor executor;
+    Hold hold;
+    std::string log;
+    auto handle = executor.spawn(hold_and_return(hold, 42));
+    executor.spawn(report(handle, log)).detach();
+    run_turns(executor);
+    story.step("a task waits; another one awaits its handle");
+    story.expect("what the other one got", std::string(), log);
+    let_go(executor, hold);
+    run_turns(executor);
+    story.step("the first one goes on and returns 42");
+    story.expect("what the other one got", std::string("42 "), log);
+    story.expect("the handle still holds the task", false, handle.valid());
+    story.expect("frames alive", 0, Tracked::alive);
+}
+
+TEST(Ex4_2_Join, TaskThatHasEndedIsReady) {
+    Executor executor;
+    std::string log;
+    auto handle = executor.spawn(answer());
+    run_turns(executor);
+    EXPECT_TRUE(handle.done());
+    executor.spawn(report(handle, log)).detach();
+    executor.run_once();
+    EXPECT_EQ(log, "42 ") << "nothing to wait for: the result is there";
+}
+
+TEST(Ex4_2_Join, ExceptionArrivesAtTheAwaiter) {
+    Executor executor;
+    std::string log;
+    auto handle = executor.spawn(fail());
+    executor.spawn(report(handle, log)).detach();
+    EXPECT_TRUE(run_turns(executor));
+    EXPECT_EQ(log, "failed: no luck ");
+}
+
+TEST(Ex4_2_Join, ResultMayBeMoveOnlyOrAReference) {
+    Executor executor;
+    int object = 1;
+    bool same = false;
+    auto box = executor.spawn(
+        []() -> Task<std::unique_ptr<int>> { co_return std::make_unique<int>(5); });
+    auto reference = executor.spawn([&]() -> Task<int&> { co_return object; });
+    executor.spawn([&]() -> Task<> {
+        auto value = co_await box;
+        object = *value;
+        same = &(co_await reference) == &object;
+    }).detach();
+    EXPECT_TRUE(run_turns(executor));
+    EXPECT_EQ(object, 5);
+    EXPECT_TRUE(same);
+}
+
+TEST(Ex4_2_Join, DroppedHandleLetsTheTaskRunOn) {
+    Story story("nobody holds the handle any more, but the frame still waits: who frees it?");
+    Executor executor;
+    Hold hold;
+    { auto dropped = executor.spawn(hold_and_return(hold, 1)); }
+    run_turns(executor);
+    story.step("a task is spawned, its handle is dropped; the task waits");
+    story.expect("frames alive", 1, Tracked::alive);
+    let_go(executor, hold);
+    run_turns(executor);
+    story.step("the task goes on to its end");
+    story.expect("frames alive", 0, Tracked::alive);
+    story.expect("live tasks", 0u, executor.live_tasks());
+}
+
+TEST(Ex4_2_Join, HandleDroppedWhileTheTaskWaitsLetsItRunOn) {
+    Executor executor;
+    Hold hold;
+    auto handle = executor.spawn(hold_and_return(hold, 1));
+    run_turns(executor);
+    handle.detach();
+    EXPECT_FALSE(handle.valid());
+    EXPECT_EQ(Tracked::alive, 1) << "the frame is suspended, and somebody will resume it";
+    let_go(executor, hold);
+    run_turns(executor);
+    EXPECT_EQ(Tracked::alive, 0);
+}
+
+TEST(Ex4_2_Join, HandleKeepsTheResultAfterTheEnd) {
+    Executor executor;
+    auto made = [] { return [tracked = Tracked()]() -> Task<int> { co_return 3; }; };
+    {
+        auto handle = executor.spawn(made());
+        run_turns(executor);
+        EXPECT_EQ(executor.live_tasks(), 0u);
+        EXPECT_EQ(Tracked::alive, 1) << "the result waits to be fetched";
+        handle = executor.spawn(made());  // Lets go of the first.
+        EXPECT_EQ(Tracked::alive, 1);
+        auto& same = handle;
+        handle = std::move(same);
+        EXPECT_TRUE(handle.valid()) << "moved to itself, it keeps its task";
+        run_turns(executor);
+    }
+    EXPECT_EQ(Tracked::alive, 0) << "nobody can ask for the result any more";
+}
+
+int ignored = 0;
+
+TEST(Ex4_2_Join, ExceptionThatNobodyFetchesIsReported) {
+    const auto previous =
+        set_ignored_exception_hook([](const std::exception_ptr&) noexcept { ++ignored; });
+    Executor executor;
+    executor.spawn(fail()).detach();
+    run_turns(executor);
+    EXPECT_EQ(ignored, 1) << "a detached task failed";
+    {
+        auto handle = executor.spawn(fail());
+        run_turns(executor);
+        EXPECT_EQ(ignored, 1) << "it can still be fetched";
+    }
+    EXPECT_EQ(ignored, 2) << "the handle was dropped without a look";
+    set_ignored_exception_hook(previous);
+}
+
+/// Waits until it is stopped, then cleans up.
+Task<> wait_for_stop(std::string& log) {
+    log += "begun ";
+    try {
+        for (;;) co_await Yield{};
+    } catch (const Cancelled&) {
+        log += "stopped ";
+    }
+    co_await shield(Yield{});
+    log += "cleaned ";
+    co_await Yield{};  // Throws again.
+}
+
+TEST(Ex4_2_Abort, AwaitsOfAnAbortedTaskThrow) {
+    Story story("abort is a request: where does the task learn of it, and its awaiter of the end?");
+    Executor executor;
+    std::string log;
+    auto handle = executor.spawn(wait_for_stop(log), {.name = "waiting"});
+    executor.spawn(report(handle, log)).detach();
+    executor.run_once();
+    handle.abort();
+    story.step("a task waits, another one awaits it; abort()");
+    story.expect("what happened so far", std::string("begun "), log);
+    story.expect("the executor becomes idle", true, run_turns(executor));
+    story.expect("what happened",
+                 std::string("begun stopped cleaned aborted: the task 'waiting' was aborted "),
+                 log);
+}
+
+TEST(Ex4_2_Abort, TaskThatHasNotBegunRunsUpToItsFirstAwait) {
+    Executor executor;
+    std::string log;
+    auto handle = executor.spawn([&]() -> Task<> {
+        log += "begun ";
+        co_await Yield{};
+        log += "went on ";
+    });
+    handle.abort();
+    EXPECT_TRUE(run_turns(executor));
+    EXPECT_EQ(log, "begun ") << "it looks after what it was given, then its first await throws";
+    EXPECT_TRUE(handle.done());
+}
+
+TEST(Ex4_2_Abort, AbortAfterTheEndChangesNothing) {
+    Executor executor;
+    std::string log;
+    auto handle = executor.spawn(answer());
+    run_turns(executor);
+    handle.abort();
+    executor.spawn(report(handle, log)).detach();
+    run_turns(executor);
+    EXPECT_EQ(log, "42 ") << "a success beats a stop";
+}
+
+TEST(Ex4_2_Abort, StoppingTheAwaiterLeavesTheTaskAlone) {
+    Story story("whose stop is it: the awaiter's, or the task's?");
+    Executor executor;
+    Hold hold;
+    std::string log;
+    auto handle = executor.spawn(hold_and_return(hold, 42));
+    auto awaiter = executor.spawn(report(handle, log));
+    run_turns(executor);
+    awaiter.abort();
+    run_turns(executor);
+    story.step("a task waits; its awaiter is aborted");
+    story.expect("what the awaiter got", std::string("cancelled "), log);
+    story.expect("the task has ended", false, handle.done());
+    executor.spawn(report(handle, log)).detach();
+    run_turns(executor);
+    let_go(executor, hold);
+    run_turns(executor);
+    story.step("a second one awaits the same handle, and the task returns 42");
+    story.expect("what they got", std::string("cancelled 42 "), log);
+}
+
+TEST(Ex4_2_Abort, EndThatWasFirstBeatsTheStopOfTheAwaiter) {
+    Executor executor({.batch_max = 1});  // One continuation a turn.
+    Hold hold;
+    std::string log;
+    auto handle = executor.spawn(hold_and_return(hold, 42));
+    auto awaiter = executor.spawn(report(handle, log));
+    run_turns(executor);
+    let_go(executor, hold);
+    while (!handle.done()) executor.run_once();
+    EXPECT_EQ(log, "") << "the task has ended, and its awaiter is queued";
+    awaiter.abort();
+    EXPECT_TRUE(run_turns(executor));
+    EXPECT_EQ(log, "42 ");
+}
+
+TEST(Ex4_2_Abort, AwaiterThatIsStoppedWithItsTaskIsCancelled) {
+    Story story("both were asked to stop: did the child fail, so that the parent must handle it?");
+    Executor executor;
+    std::string log;
+    auto handle = executor.spawn(wait_for_stop(log), {.name = "child"});
+    auto awaiter = executor.spawn([&]() -> Task<> { co_await handle; }, {.name = "parent"});
+    executor.run_once();
+    executor.stop_all();
+    story.step("a task waits, another one awaits it; both are asked to stop");
+    story.expect("the executor becomes idle", true, run_turns(executor));
+    story.expect("both have ended", true, handle.done() && awaiter.done());
+    std::string end;
+    executor.spawn(report(awaiter, end)).detach();
+    run_turns(executor);
+    story.expect("the awaiter ended by its own stop",
+                 std::string("aborted: the task 'parent' was aborted "), end);
+}
+
+TEST(Ex4_2_Spawn, LiveTasksHaveNames) {
+    Executor executor;
+    Hold first;
+    Hold second;
+    auto a = executor.spawn(hold_and_return(first, 1), {.name = "alpha"});
+    auto b = executor.spawn(hold_and_return(second, 2), {.name = "beta"});
+    run_turns(executor);
+    EXPECT_EQ(executor.live_task_names(), "beta, alpha");
+    EXPECT_EQ(executor.live_task_names(1), "beta and 1 more");
+    EXPECT_STREQ(a.context().name(), "alpha");
+    let_go(executor, first);
+    run_turns(executor);
+    EXPECT_EQ(executor.live_task_names(), "beta");
+    let_go(executor, second);
+    run_turns(executor);
+    EXPECT_EQ(executor.live_tasks(), 0u);
+}
+
+}  // namespace
+}  // namespace starling

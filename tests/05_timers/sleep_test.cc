@@ -1,0 +1,287 @@
+// 5.4: a task that sleeps. Needs 5.1, 5.2, 5.3.
+#include <gtest/gtest.h>
+#include <optional>
+#include <random>
+#include <starling/probes.hh>
+#include <starling/sleep.hh>
+#include <starling/story.hh>
+#include <starling/timer_bed.hh>
+#include <vector>
+
+namespace starling {
+namespace {
+
+using testing_support::Story;
+using testing_support::TimerBed;
+using testing_support::Waiter;
+using namespace std::chrono_literals;
+
+/// Nanoseconds, for readable comparisons.
+auto ns(Duration d) { return d.count(); }
+
+TEST(Ex5_4_Sleep, TakesAsLongAsItSays) {
+    Story story("who posts the sleeper, and when?");
+    TimerBed bed;
+    bed.run([]() -> Task<> { co_await sleep(250ms); });
+    story.step("co_await sleep(250ms)");
+    story.expect("ns that have passed", ns(250ms), ns(bed.elapsed()));
+}
+
+TEST(Ex5_4_Sleep, IsNeverShortAndAtMostATickLong) {
+    std::mt19937_64 random(3);
+    TimerBed bed;
+    for (int i = 0; i < 300; ++i) {
+        Story story("from which moment on does the sleep count?");
+        const Duration delay(1 + static_cast<Duration::rep>(random() % 3'000'000));
+        bed.clock.advance(Duration(static_cast<Duration::rep>(random() % 900'000)));
+        const Duration begin = bed.elapsed();
+        bed.run([&]() -> Task<> { co_await sleep(delay); });
+        const Duration took = bed.elapsed() - begin;
+        story.step("sleep for " + std::to_string(ns(delay)) + " ns, took " +
+                   std::to_string(ns(took)));
+        if (!story.expect("woke early", false, took < delay)) return;
+        if (!story.expect("more than a tick late", false, took > delay + 1ms)) return;
+    }
+}
+
+TEST(Ex5_4_Sleep, CountsFromTheCallEvenLateInATurn) {
+    Story story("now() was read when the turn began: how much of the sleep has passed by then?");
+    TimerBed bed;
+    bed.run([&]() -> Task<> {
+        bed.clock.advance(700ms);  // As if this task had computed for that long.
+        const Duration begin = bed.elapsed();
+        co_await sleep(100ms);
+        story.step("compute for 700 ms, then sleep for 100 ms");
+        story.expect("woke early", false, bed.elapsed() - begin < 100ms);
+    });
+}
+
+TEST(Ex5_4_Sleep, OfNoTimeDoesNotWait) {
+    Story story("what does ready() say about a deadline that has passed?");
+    TimerBed bed;
+    bed.run([&]() -> Task<> {
+        co_await sleep(0ms);
+        co_await sleep(-5ms);
+        co_await sleep_until(bed.clock.now() - 1h);
+        story.step("sleep for 0 ms, for -5 ms, and until an hour ago");
+    });
+    story.expect("times the executor slept", 0u, bed.sleeps());
+    story.expect("ns that have passed", 0, ns(bed.elapsed()));
+}
+
+TEST(Ex5_4_Sleep, ExecutorSleepsOnceHoweverLong) {
+    for (const Duration delay :
+         {Duration(5ms), Duration(10s), Duration(10min), Duration(5h), Duration(24h * 60)}) {
+        Story story("what wakes the executor before anybody has to be woken?");
+        TimerBed bed;
+        bed.run([&]() -> Task<> { co_await sleep(delay); });
+        story.step("sleep for " + std::to_string(delay / 1ms) + " ms");
+        if (!story.expect("times the executor slept", 1u, bed.sleeps())) return;
+    }
+}
+
+TEST(Ex5_4_Sleep, SleepersWakeInTheOrderOfTheirDeadlines) {
+    Story story("in which order does the wheel give out what is due?");
+    TimerBed bed;
+    std::vector<int> woken;
+    auto sleeper = [&](int id, Duration delay) -> Task<> {
+        co_await sleep(delay);
+        woken.push_back(id);
+    };
+    bed.run([&]() -> Task<> {
+        auto c = spawn(sleeper(3, 70s));
+        auto a = spawn(sleeper(1, 3ms));
+        auto b = spawn(sleeper(2, 300ms));
+        co_await sleep(100s);
+    });
+    story.step("three tasks sleep for 70 s, 3 ms and 300 ms");
+    story.expect("they wake", std::vector{1, 2, 3}, woken);
+}
+
+TEST(Ex5_4_Sleep, StoppedSleeperWakesAtOnce) {
+    Story story("who tells the sleeper that its task is to stop?");
+    TimerBed bed;
+    bool cancelled = false;
+    bed.run([&]() -> Task<> {
+        auto sleeper = spawn([&]() -> Task<> {
+            try {
+                co_await sleep(24h);
+            } catch (const Cancelled&) {
+                cancelled = true;
+                throw;
+            }
+        });
+        co_await sleep(5ms);
+        sleeper.abort();
+        EXPECT_THROW(co_await sleeper, TaskAborted);
+    });
+    story.step("abort a task that sleeps for a day, after 5 ms");
+    story.expect("its sleep threw Cancelled", true, cancelled);
+    story.expect("ns that have passed", ns(5ms), ns(bed.elapsed()));
+    story.expect("a timer is still armed", false, bed.timers.active());
+}
+
+TEST(Ex5_4_Sleep, SleepInAStoppedContextEndsAtOnce) {
+    Story story(
+        "the stop came before the sleep: when is on_stop called, and is the timer armed then?");
+    TimerBed bed;
+    Executor::Enter enter(bed.executor);
+    Context context;
+    context.request_stop();
+    Waiter waiter;
+    waiter.set_context(&context);
+    SleepOperation op(bed.clock.now() + 5s);
+    op.start(waiter);
+    story.step("start a sleep in a context that was stopped before");
+    bed.executor.run_once();
+    story.expect("times the waiter was resumed", 1, waiter.resumed);
+    story.expect("the operation was stopped", true, op.stopped());
+    EXPECT_THROW(op.finish(), Cancelled);
+    story.expect("a timer is still armed", false, bed.timers.active());
+}
+
+TEST(Ex5_4_Sleep, TimeThatIsOverBeatsAStop) {
+    Story story("the timer has fired and the waiter is posted: may a stop post it once more?");
+    TimerBed bed;
+    Executor::Enter enter(bed.executor);
+    Context context;
+    Waiter waiter;
+    waiter.set_context(&context);
+    SleepOperation op(bed.clock.now() + 5ms);
+    op.start(waiter);
+    bed.clock.advance(5ms);
+    bed.timers.poll();  // Reads the time of the turn, which is before.
+    bed.executor.run_once();
+    story.step("start a sleep of 5 ms, let them pass, poll: the waiter is posted");
+    context.request_stop();
+    story.step("request a stop before the waiter has run");
+    bed.executor.run_once();
+    story.expect("times the waiter was resumed", 1, waiter.resumed);
+    story.expect("the operation was stopped", false, op.stopped());
+    EXPECT_NO_THROW(op.finish());
+}
+
+TEST(Ex5_4_Sleep, StopOfAFinishedSleepDoesNothing) {
+    Story story("after `finish`, who may still know the operation?");
+    TimerBed bed;
+    Executor::Enter enter(bed.executor);
+    Context context;
+    Waiter waiter;
+    waiter.set_context(&context);
+    SleepOperation op(bed.clock.now() + 5ms);
+    op.start(waiter);
+    bed.clock.advance(5ms);
+    bed.executor.run_once();
+    bed.executor.run_once();
+    op.finish();
+    story.step("a sleep of 5 ms is over, and finished");
+    context.request_stop();
+    bed.executor.run_once();
+    story.step("then its context is stopped");
+    story.expect("times the waiter was resumed", 1, waiter.resumed);
+}
+
+TEST(Ex5_4_Sleep, DestroyedSleeperLeavesTheWheel) {
+    Story story(
+        "the frame goes while it sleeps: to whose memory do its neighbours in the slot point?");
+    TimerBed bed;
+    Executor::Enter enter(bed.executor);
+    Context context;
+    Waiter waiter;
+    waiter.set_context(&context);
+    {
+        SleepOperation op(bed.clock.now() + 5ms);
+        op.start(waiter);
+        story.step("start a sleep of 5 ms, and destroy it");
+    }
+    story.expect("a timer is still armed", false, bed.timers.active());
+    bed.clock.advance(1s);
+    bed.executor.run_once();
+    context.request_stop();
+    bed.executor.run_once();
+    story.expect("times the waiter was resumed", 0, waiter.resumed);
+}
+
+TEST(Ex5_4_Sleep, MoveBeforeTheStartKeepsTheDeadline) {
+    Story story("what of the operation moves along before it is started?");
+    TimerBed bed;
+    bed.run([&]() -> Task<> {
+        SleepOperation op = sleep(30ms);
+        SleepOperation moved = std::move(op);
+        co_await moved;
+        story.step("make a sleep of 30 ms, move it, await it");
+        story.expect("ns that have passed", ns(30ms), ns(bed.elapsed()));
+    });
+}
+
+TEST(Ex5_4_Sleep, ManyThatExpireTogetherLetOthersRun) {
+    Story story("how many may one poll post before somebody else gets a turn?");
+    TimerBed bed;
+    constexpr int kSleepers = 5000;
+    int woken = 0;
+    int turns_meanwhile = 0;
+    bed.run([&]() -> Task<> {
+        for (int i = 0; i < kSleepers; ++i) {
+            spawn([&]() -> Task<> {
+                co_await sleep(5ms);
+                ++woken;
+            }).detach();
+        }
+        co_await sleep(5ms);
+        while (woken < kSleepers) {
+            ++turns_meanwhile;
+            co_await yield();
+        }
+    });
+    story.step("5000 tasks sleep until the same tick, another one yields while they wake");
+    story.expect("they woke", kSleepers, woken);
+    story.expect("it got a turn in between", true, turns_meanwhile > 2);
+    story.expect("ns that have passed", ns(5ms), ns(bed.elapsed()));
+}
+
+TEST(Ex5_4_Sleep, TwentyThousandSleepersEachWakeInTime) {
+    TimerBed bed;
+    int late = 0;
+    int woken = 0;
+    auto sleeper = [&](Duration delay) -> Task<> {
+        const TimePoint deadline = bed.clock.now() + delay;
+        co_await sleep(delay);
+        ++woken;
+        if (bed.clock.now() < deadline || bed.clock.now() > deadline + 1ms) ++late;
+    };
+    bed.run([&]() -> Task<> {
+        co_await sleep(1ms);
+        std::mt19937 random(7);
+        for (int i = 0; i < 20'000; ++i) {
+            spawn(sleeper(std::chrono::microseconds(random() % 10'000'000))).detach();
+        }
+        co_await sleep(20s);
+    });
+    EXPECT_EQ(woken, 20'000);
+    EXPECT_EQ(late, 0) << "sleepers were early, or more than a tick late\n"
+                       << "Ask yourself: how far is the hand when the executor wakes?";
+}
+
+TEST(Ex5_4_Sleep, SleepersOutliveTheirService) {
+    Story story("the wheel is gone: what do the sleepers' links point to?");
+    VirtualClock clock;
+    testing_support::TimerParker parker(clock);
+    bool ended = false;
+    {
+        Executor executor({.parker = &parker, .clock = &clock});
+        TimerService timers(executor);
+        auto handle = executor.spawn([&]() -> Task<> {
+            struct AtEnd {
+                bool& ended;
+                ~AtEnd() { ended = true; }
+            } at_end{ended};
+            co_await sleep(1h);
+        });
+        executor.run_once();
+        story.step("a task sleeps; the service goes, then the executor");
+    }
+    story.expect("the task's locals were destroyed", true, ended);
+}
+
+}  // namespace
+}  // namespace starling

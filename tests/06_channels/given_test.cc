@@ -1,0 +1,300 @@
+// What is given in this step: oneshot, semaphore, mutex, gate, join_all. All stand in the same kind
+// of line.
+#include <gtest/gtest.h>
+#include <memory>
+#include <optional>
+#include <starling/gate.hh>
+#include <starling/join_all.hh>
+#include <starling/oneshot.hh>
+#include <starling/semaphore.hh>
+#include <starling/sleep.hh>
+#include <starling/timer_bed.hh>
+#include <vector>
+
+#include "channel_bed.hh"
+
+namespace starling {
+namespace {
+
+using testing_support::ScriptedPost;
+using testing_support::ShuffledPost;
+using testing_support::Started;
+using testing_support::TimerBed;
+using namespace std::chrono_literals;
+
+TEST(Given6_Semaphore, GivesOutAsManyPermitsAsItHas) {
+    Semaphore semaphore(2);
+    Permit a = semaphore.try_acquire();
+    Permit b = semaphore.try_acquire();
+    EXPECT_TRUE(a && b);
+    EXPECT_FALSE(semaphore.try_acquire());
+    a.release();
+    EXPECT_TRUE(semaphore.try_acquire()) << "and gives it back at once: nobody keeps it";
+    EXPECT_EQ(semaphore.available(), 1u);
+}
+
+TEST(Given6_Semaphore, ReleaseServesEveryWaiterItCan) {
+    Semaphore semaphore(0);
+    Started a(semaphore.acquire()), b(semaphore.acquire()), c(semaphore.acquire());
+    semaphore.release(2);
+    EXPECT_TRUE(a.done() && b.done());
+    EXPECT_FALSE(c.done());
+}
+
+TEST(Given6_Semaphore, LargeRequestIsNotStarvedBySmallOnes) {
+    Semaphore semaphore(1);
+    Started large(semaphore.acquire(3));
+    EXPECT_FALSE(semaphore.try_acquire()) << "a newcomer overtook";
+    Started small(semaphore.acquire());
+    EXPECT_FALSE(small.done()) << "a newcomer overtook";
+    semaphore.release(2);
+    EXPECT_TRUE(large.done());
+    EXPECT_FALSE(small.done());
+    large.finish().release();
+    EXPECT_TRUE(small.done());
+}
+
+TEST(Given6_Semaphore, StoppedRequestNoLongerHoldsUpThoseBehindIt) {
+    Semaphore semaphore(1);
+    Started large(semaphore.acquire(3));
+    Started small(semaphore.acquire());
+    large.stop();
+    EXPECT_TRUE(large.stopped());
+    EXPECT_TRUE(small.done());
+    EXPECT_THROW((void)large.finish(), Cancelled);
+}
+
+TEST(Given6_Semaphore, PermitThatWasGrantedBeatsAStop) {
+    ScriptedPost posts;
+    Semaphore semaphore(0);
+    Started waiter(semaphore.acquire());
+    semaphore.release();
+    waiter.stop();
+    posts.run_all();
+    EXPECT_FALSE(waiter.stopped());
+    EXPECT_TRUE(waiter.finish());
+}
+
+TEST(Given6_Semaphore, PermitsInEqualPermitsOutUnderRandomStops) {
+    for (unsigned seed = 1; seed <= 100; ++seed) {
+        ShuffledPost posts(seed);
+        Semaphore semaphore(5);
+        std::vector<std::unique_ptr<Started<AcquireOperation>>> waiters;
+        std::vector<Permit> held;
+        for (int i = 0; i < 400; ++i) {
+            const unsigned dice = posts.random()() % 10;
+            if (dice < 3) {
+                waiters.push_back(std::make_unique<Started<AcquireOperation>>(
+                    semaphore.acquire(1 + posts.random()() % 5)));
+            } else if (dice < 5 && !waiters.empty()) {
+                waiters[posts.random()() % waiters.size()]->stop();
+            } else if (dice < 6 && !held.empty()) {
+                held.pop_back();
+            } else {
+                posts.run_one();
+            }
+            std::erase_if(waiters, [&](auto& w) {
+                if (!w->done()) return false;
+                if (!w->stopped() && posts.random()() % 4 != 0) held.push_back(w->finish());
+                return true;  // One of four lets its permits go without ever taking them.
+            });
+        }
+        while (posts.run_one()) {
+        }
+        waiters.clear();
+        held.clear();
+        ASSERT_EQ(semaphore.available(), 5u) << "seed " << seed;
+    }
+}
+
+TEST(Given6_Mutex, OneAtATimeAcrossAwaits) {
+    TimerBed bed;
+    Mutex mutex;
+    int inside = 0;
+    int entered = 0;
+    auto section = [&]() -> Task<> {
+        MutexGuard guard = co_await mutex.lock();
+        EXPECT_EQ(++inside, 1);
+        co_await sleep(10ms);
+        --inside;
+        ++entered;
+    };
+    bed.run([&]() -> Task<> {
+        for (int i = 0; i < 5; ++i) spawn(section()).detach();
+        co_await sleep(1s);
+    });
+    EXPECT_EQ(entered, 5);
+    EXPECT_FALSE(mutex.locked());
+    EXPECT_TRUE(mutex.try_lock());
+}
+
+TEST(Given6_Gate, CloseWaitsUntilEverybodyHasLeft) {
+    Gate gate;
+    std::optional<Gate::Holder> a(std::in_place, gate), b(std::in_place, gate);
+    Started close(gate.close());
+    EXPECT_FALSE(close.done());
+    a.reset();
+    EXPECT_FALSE(close.done());
+    b.reset();
+    EXPECT_TRUE(close.done());
+    EXPECT_EQ(gate.count(), 0u);
+}
+
+TEST(Given6_Gate, ClosedGateRefusesNewcomers) {
+    Gate gate;
+    gate.enter();
+    Started close(gate.close());
+    EXPECT_FALSE(gate.try_enter());
+    EXPECT_THROW(gate.enter(), GateClosed);
+    EXPECT_THROW((void)gate.hold(), GateClosed);
+    gate.leave();
+    EXPECT_TRUE(close.done());
+}
+
+TEST(Given6_Gate, StopEndsOnlyTheWaiting) {
+    Gate gate;
+    gate.enter();
+    Started first(gate.close());
+    first.stop();
+    EXPECT_TRUE(first.stopped());
+    EXPECT_TRUE(gate.closed());
+    Started second(gate.close());
+    gate.leave();
+    EXPECT_TRUE(second.done());
+    EXPECT_FALSE(second.stopped());
+}
+
+TEST(Given6_Gate, NobodyInsideMeansNoWaiting) {
+    Gate gate;
+    Started close(gate.close());
+    EXPECT_TRUE(close.done());
+    EXPECT_EQ(close.resumed(), 0);
+}
+
+TEST(Given6_Oneshot, ValueArrivesInEitherOrder) {
+    auto [rx, tx] = oneshot<std::unique_ptr<int>>();
+    EXPECT_TRUE(bool(tx.send(std::make_unique<int>(1))));
+    ASSERT_TRUE(rx.ready());
+    EXPECT_EQ(**rx.finish(), 1);
+
+    auto [later, sender] = oneshot<int>();
+    testing_support::Waiter waiter;
+    later.start(waiter);
+    EXPECT_TRUE(bool(sender.send(2)));
+    EXPECT_EQ(waiter.resumed, 1);
+    EXPECT_EQ(later.finish().value_or(-1), 2);
+}
+
+TEST(Given6_Oneshot, ReceiverLearnsThatTheSenderWentAway) {
+    testing_support::Waiter waiter;
+    OneshotReceiver<int> rx;
+    {
+        OneshotSender<int> tx(rx);
+        rx.start(waiter);
+        EXPECT_EQ(waiter.resumed, 0);
+    }
+    EXPECT_EQ(waiter.resumed, 1);
+    EXPECT_FALSE(rx.finish().has_value());
+}
+
+TEST(Given6_Oneshot, ValueComesBackWhenNobodyWaitsForIt) {
+    std::optional<Oneshot<int>> pair(std::in_place, oneshot<int>());
+    OneshotSender<int> tx = std::move(pair->sender);
+    pair.reset();
+    EXPECT_TRUE(tx.closed());
+    auto result = tx.send(3);
+    EXPECT_FALSE(result);
+    EXPECT_EQ(result.value(), 3);
+}
+
+TEST(Given6_Oneshot, BothEndsMayMove) {
+    Oneshot<int> pair = oneshot<int>();
+    OneshotReceiver<int> rx = std::move(pair.receiver);
+    OneshotSender<int> tx = std::move(pair.sender);
+    OneshotReceiver<int> further = std::move(rx);
+    EXPECT_TRUE(bool(tx.send(4)));
+    EXPECT_EQ(further.finish().value_or(-1), 4);
+}
+
+TEST(Given6_Oneshot, StoppedReceiverCanBeAwaitedAgain) {
+    auto [rx, tx] = oneshot<int>();
+    Context context;
+    testing_support::Waiter waiter;
+    waiter.set_context(&context);
+    rx.start(waiter);
+    context.request_stop();
+    EXPECT_TRUE(rx.stopped());
+    EXPECT_THROW((void)rx.finish(), Cancelled);
+    EXPECT_TRUE(bool(tx.send(5)));
+    EXPECT_EQ(rx.finish().value_or(-1), 5);
+}
+
+TEST(Given6_Oneshot, ValueThatComesAfterTheStopButBeforeTheAwaiterRunsCounts) {
+    ScriptedPost posts;
+    auto [rx, tx] = oneshot<int>();
+    Context context;
+    testing_support::Waiter waiter;
+    waiter.set_context(&context);
+    rx.start(waiter);
+    context.request_stop();
+    EXPECT_TRUE(bool(tx.send(5)));
+    posts.run_all();
+    EXPECT_EQ(waiter.resumed, 1);
+    EXPECT_FALSE(rx.stopped());
+    EXPECT_EQ(rx.finish().value_or(-1), 5);
+}
+
+Task<int> number_after(Duration delay, int number) {
+    co_await sleep(delay);
+    co_return number;
+}
+
+TEST(Given6_JoinAll, GivesEveryValueInOrder) {
+    TimerBed bed;
+    bed.run([]() -> Task<> {
+        std::vector<Task<int>> tasks;
+        for (int i = 0; i < 5; ++i) tasks.push_back(number_after((5 - i) * 10ms, i));
+        EXPECT_EQ(co_await join_all(std::move(tasks)), (std::vector{0, 1, 2, 3, 4}));
+        co_await join_all(std::vector<Task<>>());
+    });
+    EXPECT_EQ(bed.elapsed() / 1ms, 50);
+}
+
+TEST(Given6_JoinAll, FirstErrorStopsTheOthersAndIsThrownWhenTheyHaveEnded) {
+    TimerBed bed;
+    int ended = 0;
+    auto branch = [&](int i) -> Task<> {
+        struct Count {
+            int& ended;
+            ~Count() { ++ended; }
+        } count{ended};
+        co_await sleep(i * 10ms);
+        if (i == 2) throw std::runtime_error("two");
+    };
+    bed.run([&]() -> Task<> {
+        std::vector<Task<>> tasks;
+        for (int i = 0; i < 5; ++i) tasks.push_back(branch(i));
+        EXPECT_THROW(co_await join_all(std::move(tasks)), std::runtime_error);
+        EXPECT_EQ(ended, 5);
+    });
+    EXPECT_EQ(bed.elapsed() / 1ms, 20);
+}
+
+TEST(Given6_JoinAll, OuterStopEndsAll) {
+    TimerBed bed;
+    bed.run([]() -> Task<> {
+        auto all = spawn([]() -> Task<> {
+            std::vector<Task<int>> tasks;
+            for (int i = 0; i < 5; ++i) tasks.push_back(number_after(1h, i));
+            (void)co_await join_all(std::move(tasks));
+        });
+        co_await sleep(5ms);
+        all.abort();
+        EXPECT_THROW(co_await all, TaskAborted);
+    });
+    EXPECT_EQ(bed.elapsed() / 1ms, 5);
+    EXPECT_FALSE(bed.timers.active());
+}
+
+}  // namespace
+}  // namespace starling

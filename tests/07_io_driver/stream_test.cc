@@ -1,0 +1,492 @@
+// Streams, stops and closing on real kernels: the same cases on every rung of io_uring and on epoll.
+// They turn the executor without sleeping, so they wait for 7.1 to 7.4 only.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <deque>
+#include <memory>
+#include <random>
+#include <starling/io_stream.hh>
+#include <starling/probes.hh>
+#include <starling/scripted_ring.hh>
+#include <starling/story.hh>
+#include <starling/test_drivers.hh>
+#include <vector>
+
+#include "io_helpers.hh"
+
+namespace starling {
+namespace {
+
+using testing_support::as_bytes;
+using testing_support::as_text;
+using testing_support::count_fds;
+using testing_support::IoShard;
+using testing_support::Listener;
+using testing_support::ScriptedIo;
+using testing_support::Story;
+using testing_support::stream_pair;
+using testing_support::TestDriver;
+using testing_support::Waiter;
+
+std::vector<std::byte> pattern(std::size_t size) {
+    std::vector<std::byte> bytes(size);
+    for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<std::byte>(i * 131 + i / 251);
+    return bytes;
+}
+
+class Ex7_3_Streams : public testing::TestWithParam<TestDriver> {};
+INSTANTIATE_TEST_SUITE_P(On, Ex7_3_Streams, testing_support::all_drivers(),
+                         testing_support::driver_label);
+
+class Ex7_4_Streams : public testing::TestWithParam<TestDriver> {};
+INSTANTIATE_TEST_SUITE_P(On, Ex7_4_Streams, testing_support::all_drivers(),
+                         testing_support::driver_label);
+
+TEST_P(Ex7_4_Streams, BytesArriveInOrderUntilTheEnd) {
+    IoShard shard(GetParam());
+    if (shard.missing()) return;
+    const auto sent = pattern(1'000'000);
+    std::vector<std::byte> received;
+    auto [a, b] = stream_pair();
+    IoFd out(shard.driver(), std::move(a));
+    IoFd in(shard.driver(), std::move(b));
+    auto sender = shard.executor().spawn([&]() -> Task<> {
+        std::span<const std::byte> rest = sent;
+        while (!rest.empty()) rest = rest.subspan(co_await SendOp(out, rest));
+        out.shutdown(SHUT_WR);
+    });
+    shard.run([&]() -> Task<> {
+        RecvStream stream(in);
+        while (!stream.at_end()) {
+            co_await stream.wait();
+            while (!stream.empty()) {
+                const auto bytes = stream.front();
+                received.insert(received.end(), bytes.begin(), bytes.end());
+                stream.consume(bytes.size());
+            }
+        }
+        EXPECT_EQ(0, stream.error());
+        co_await sender;
+        co_await in.close();
+    });
+    EXPECT_TRUE(received == sent) << received.size() << " of " << sent.size() << " bytes";
+}
+
+TEST_P(Ex7_4_Streams, ReadAheadIsBoundedAndGoesOnWhenThereIsRoom) {
+    IoShard shard(GetParam(), {.buffers = 1024, .buffer_bytes = 256});
+    if (shard.missing()) return;
+    auto [a, b] = stream_pair();
+    IoFd in(shard.driver(), std::move(a));
+    RecvStream stream(in, 4);
+    Waiter waiter;
+    StreamWait wait = stream.wait();
+    wait.start(waiter);
+    const auto sent = pattern(100'000);
+    ::fcntl(b.get(), F_SETFL, O_NONBLOCK);
+    std::size_t written = 0;
+    for (int i = 0; i < 50; ++i) {
+        const auto n = ::send(b.get(), &sent[written], sent.size() - written, MSG_NOSIGNAL);
+        if (n > 0) written += static_cast<std::size_t>(n);
+        shard.driver().poll();
+    }
+    EXPECT_GT(written, 40'000U);
+    EXPECT_GT(shard.driver().buffers().available(), 512U)
+        << "the reader does not read: one of those must not take every buffer";
+    std::vector<std::byte> received;
+    ASSERT_TRUE(shard.turn_until([&] {
+        while (!stream.empty()) {
+            PooledBuffer buffer = stream.take();
+            received.insert(received.end(), buffer.bytes().begin(), buffer.bytes().end());
+        }
+        if (received.size() == sent.size()) return true;
+        if (written < sent.size()) {
+            const auto n = ::send(b.get(), &sent[written], sent.size() - written, MSG_NOSIGNAL);
+            if (n > 0) written += static_cast<std::size_t>(n);
+        }
+        if (waiter.resumed > 0) {
+            wait.finish();
+            wait.start(waiter);
+            waiter.resumed = 0;
+        }
+        return false;
+    }));
+    EXPECT_TRUE(received == sent);
+    b = OwnedFd();
+    shard.turn_until([&] { return waiter.resumed > 0; });
+    wait.finish();
+}
+
+TEST_P(Ex7_4_Streams, StoppingAWaiterIsLocalAndLosesNothing) {
+    IoShard shard(GetParam());
+    if (shard.missing()) return;
+    auto [a, b] = stream_pair();
+    IoFd in(shard.driver(), std::move(a));
+    RecvStream stream(in);
+    {
+        Context context;
+        Waiter waiter;
+        waiter.set_context(&context);
+        StreamWait wait = stream.wait();
+        wait.start(waiter);
+        shard.driver().poll();
+        const auto before = shard.driver().stats();
+        context.request_stop();
+        Story story("the stream goes on: what would a cancel be good for?");
+        story.step("wait for bytes, stop the waiter");
+        story.expect("it goes on at once", 1, waiter.resumed);
+        story.expect("stopped", true, wait.stopped());
+        story.expect("new submissions", before.submissions, shard.driver().stats().submissions);
+        EXPECT_THROW(wait.finish(), Cancelled);
+    }
+    ASSERT_EQ(3, ::send(b.get(), "abc", 3, MSG_NOSIGNAL));
+    ASSERT_TRUE(shard.turn_until([&] { return !stream.empty(); }))
+        << "nobody waits, and the bytes come all the same";
+    EXPECT_EQ("abc", as_text(stream.front()));
+}
+
+TEST_P(Ex7_4_Streams, BytesThatNobodyWantedComeFirstAgain) {
+    IoShard shard(GetParam());
+    if (shard.missing()) return;
+    shard.run([&]() -> Task<> {
+        auto [a, b] = stream_pair();
+        IoFd in(shard.driver(), std::move(a));
+        RecvStream stream(in);
+        EXPECT_EQ(6, ::send(b.get(), "abcdef", 6, MSG_NOSIGNAL));
+        co_await stream.wait();
+        PooledBuffer buffer = stream.take();
+        buffer.consume(2);
+        stream.give_back(std::move(buffer));
+        EXPECT_EQ("cdef", as_text(stream.front()));
+        stream.consume(4);
+        EXPECT_TRUE(stream.empty());
+    });
+}
+
+TEST_P(Ex7_3_Streams, StreamsOutliveAShortageOfBuffers) {
+    IoShard shard(GetParam(), {.buffers = 2, .buffer_bytes = 16});
+    if (shard.missing()) return;
+    constexpr int kStreams = 5;
+    struct End {
+        End(Driver& driver, std::pair<OwnedFd, OwnedFd> ends)
+            : in(driver, std::move(ends.first)), out(std::move(ends.second)), stream(in) {}
+        IoFd in;
+        OwnedFd out;
+        RecvStream stream;
+        std::size_t got = 0;
+    };
+    std::deque<End> all;
+    std::vector<JoinHandle<void>> readers;
+    for (int i = 0; i < kStreams; ++i) {
+        End& end = all.emplace_back(shard.driver(), stream_pair());
+        readers.push_back(shard.executor().spawn([&end]() -> Task<> {
+            while (!end.stream.at_end()) {
+                co_await end.stream.wait();
+                co_await yield();  // Holds its buffers for a turn, so that others starve.
+                while (!end.stream.empty()) end.got += end.stream.take().size();
+            }
+        }));
+        const auto bytes = pattern(1000);
+        ASSERT_EQ(1000, ::send(end.out.get(), bytes.data(), 1000, MSG_NOSIGNAL));
+        end.out = OwnedFd();
+    }
+    shard.run([&]() -> Task<> {
+        for (auto& reader : readers) co_await reader;
+    });
+    for (End& end : all) EXPECT_EQ(1000U, end.got);
+}
+
+TEST_P(Ex7_4_Streams, ListenerGivesItsConnectionsAndKeepsWhatNobodyTook) {
+    IoShard shard(GetParam());
+    if (shard.missing()) return;
+    shard.run([&]() -> Task<> {
+        Listener listener;
+        std::deque<OwnedFd> clients;
+        IoFd listening(shard.driver(), std::move(listener.fd));
+        AcceptStream stream(listening, 2);  // Pauses after two.
+        for (int i = 0; i < 10; ++i) clients.push_back(listener.connect());
+        int accepted = 0;
+        while (accepted < 10) {
+            co_await stream.wait();
+            EXPECT_EQ(0, stream.take_error());
+            OwnedFd connection = stream.take();
+            EXPECT_TRUE(connection.valid());
+            const int number = connection.get();
+            stream.give_back(std::move(connection));
+            EXPECT_EQ(number, stream.take().get()) << "what was given back is the oldest";
+            ++accepted;
+        }
+    });
+}
+
+TEST_P(Ex7_4_Streams, ErrorEndsTheStreamOnceAndTheNextWaitTriesAgain) {
+    IoShard shard(GetParam());
+    if (shard.missing()) return;
+    Listener listener(0);  // Does not listen yet.
+    const int number = listener.fd.get();
+    IoFd listening(shard.driver(), std::move(listener.fd));
+    AcceptStream stream(listening);
+    Waiter first;
+    StreamWait wait = stream.wait();
+    wait.start(first);
+    ASSERT_TRUE(shard.turn_until([&] { return first.resumed == 1; }));
+    wait.finish();
+    EXPECT_TRUE(stream.empty());
+    EXPECT_EQ(-EINVAL, stream.take_error());
+    EXPECT_EQ(0, stream.take_error()) << "it is told once";
+    ASSERT_EQ(0, ::listen(number, 8));
+    OwnedFd client = listener.connect();
+    Waiter second;
+    StreamWait again = stream.wait();
+    ASSERT_FALSE(again.ready());
+    again.start(second);
+    ASSERT_TRUE(shard.turn_until([&] { return second.resumed == 1; }));
+    again.finish();
+    EXPECT_TRUE(stream.take().valid());
+}
+
+TEST(Ex7_3_ScriptedStreams, TooManyOpenFilesIsReportedAndDoesNotSpin) {
+    ScriptedIo io;
+    auto& stream = *new AcceptStream(io.fd());
+    static auto* kept = &stream;
+    (void)kept;
+    Waiter waiter;
+    StreamWait wait = stream.wait();
+    wait.start(waiter);
+    io.driver.poll();
+    ASSERT_EQ(1U, io.kernel.count(IoCode::accept_multi));
+    io.kernel.complete(io.kernel.taken.front().key, {.result = -EMFILE});
+    for (int i = 0; i < 5; ++i) io.driver.poll();
+    Story story("it cannot get better by trying again at once: who decides when to?");
+    story.step("the kernel ends the accept stream with -EMFILE");
+    story.expect("the waiter goes on", 1, waiter.resumed);
+    wait.finish();
+    story.expect("error", -EMFILE, stream.take_error());
+    story.expect("it was armed once", std::size_t{1}, io.kernel.count(IoCode::accept_multi));
+    StreamWait again = stream.wait();
+    again.start(waiter);
+    io.driver.poll();
+    story.step("wait again, later");
+    story.expect("now it is armed again", std::size_t{2}, io.kernel.count(IoCode::accept_multi));
+}
+
+TEST_P(Ex7_4_Streams, CloseEndsAWaitingReader) {
+    IoShard shard(GetParam());
+    if (shard.missing()) return;
+    auto [a, b] = stream_pair();
+    IoFd in(shard.driver(), std::move(a));
+    RecvStream stream(in);
+    Waiter waiter;
+    StreamWait wait = stream.wait();
+    wait.start(waiter);
+    shard.driver().poll();
+    shard.run([&]() -> Task<> { co_await in.close(); });
+    EXPECT_EQ(1, waiter.resumed);
+    EXPECT_EQ(-ECANCELED, stream.error());
+}
+
+TEST_P(Ex7_4_Streams, DestroyedInFlightTheyLeaveNothingBehind) {
+    const int before = count_fds();
+    {
+        IoShard shard(GetParam());
+        if (shard.missing()) return;
+        for (int i = 0; i < 50; ++i) {
+            auto [a, b] = stream_pair();
+            IoFd in(shard.driver(), std::move(a));
+            RecvStream stream(in);
+            Waiter waiter;
+            Context context;
+            waiter.set_context(&context);
+            StreamWait wait = stream.wait();
+            wait.start(waiter);
+            if (i % 2 == 0) shard.driver().poll();
+            if (i % 3 == 0) EXPECT_EQ(2, ::send(b.get(), "xy", 2, MSG_NOSIGNAL));
+            if (i % 5 == 0) shard.driver().poll();
+            context.request_stop();
+        }  // Armed, some with bytes on their way.
+        Listener listener;
+        OwnedFd client = listener.connect();
+        IoFd listening(shard.driver(), std::move(listener.fd));
+        AcceptStream stream(listening);
+        Waiter waiter;
+        StreamWait wait = stream.wait();
+        wait.start(waiter);
+        shard.turn_until([&] { return waiter.resumed == 1; });
+        EXPECT_TRUE(shard.turn_until([&] { return shard.driver().in_flight() <= 1; }));
+    }  // The accepted connection was never taken.
+    EXPECT_EQ(before, count_fds());
+}
+
+// Conservation: what goes in comes out, whatever is stopped, and when.
+
+class Ex7_4_Conservation : public testing::TestWithParam<TestDriver> {};
+INSTANTIATE_TEST_SUITE_P(On, Ex7_4_Conservation, testing_support::all_drivers(),
+                         testing_support::driver_label);
+
+/// Starts operations made by `make` on one end, stops each after a random while, and counts.
+struct RandomStops {
+    explicit RandomStops(IoShard& shard_, unsigned seed) : shard(shard_), random(seed) {}
+
+    /// \return whether the operation succeeded before its stop
+    template <class Op>
+    bool run(Op& op) {
+        Context context;
+        Waiter waiter;
+        waiter.set_context(&context);
+        if (!op.ready()) {
+            op.start(waiter);
+            for (auto n = random() % 4; n > 0; --n) shard.executor().run_once();
+            if (random() % 4 != 0) context.request_stop();
+            meanwhile();
+            if (!shard.turn_until([&] { return waiter.resumed > 0; })) {
+                ADD_FAILURE() << "an operation never ended";
+                std::abort();
+            }
+        }
+        return !op.stopped();
+    }
+
+    IoShard& shard;
+    std::mt19937 random;
+    std::function<void()> meanwhile = [] {};
+};
+
+TEST_P(Ex7_4_Conservation, BytesReceivedUnderRandomStopsAreAllThatWereSent) {
+    for (unsigned seed = 0; seed < 5; ++seed) {
+        IoShard shard(GetParam());
+        if (shard.missing()) return;
+        const auto sent = pattern(20'000);
+        std::vector<std::byte> received;
+        auto [a, b] = stream_pair();
+        IoFd in(shard.driver(), std::move(a));
+        RandomStops stops(shard, seed);
+        std::size_t written = 0;
+        stops.meanwhile = [&, raw = b.get()] {
+            const std::size_t n = std::min<std::size_t>(stops.random() % 200 + 1, sent.size() - written);
+            if (n == 0 || ::send(raw, &sent[written], n, MSG_NOSIGNAL) < 0) return;
+            written += n;
+        };
+        while (received.size() < sent.size()) {
+            std::array<std::byte, 150> buffer{};
+            RecvOp op(in, buffer);
+            if (!stops.run(op)) continue;
+            const std::size_t n = op.finish();
+            received.insert(received.end(), buffer.begin(), buffer.begin() + static_cast<long>(n));
+        }
+        ASSERT_TRUE(received == sent) << "seed " << seed << ": a stopped receive kept bytes";
+    }
+}
+
+TEST_P(Ex7_4_Conservation, BytesSentUnderRandomStopsAreCountedExactly) {
+    for (unsigned seed = 0; seed < 5; ++seed) {
+        IoShard shard(GetParam());
+        if (shard.missing()) return;
+        const auto sent = pattern(2'000'000);
+        std::vector<std::byte> received;
+        auto [a, b] = stream_pair();
+        IoFd out(shard.driver(), std::move(a));
+        ::fcntl(b.get(), F_SETFL, O_NONBLOCK);
+        auto drain = [&, raw = b.get()] {
+            std::array<std::byte, 60'000> buffer;
+            const auto n = ::recv(raw, buffer.data(), buffer.size(), 0);
+            if (n > 0) received.insert(received.end(), buffer.begin(), buffer.begin() + n);
+        };
+        RandomStops stops(shard, seed);
+        stops.meanwhile = drain;
+        std::size_t counted = 0;
+        while (counted < sent.size()) {
+            SendOp op(out, std::span(sent).subspan(counted, std::min<std::size_t>(
+                                                                100'000, sent.size() - counted)));
+            if (stops.run(op)) counted += op.finish();
+            drain();
+        }
+        for (int i = 0; i < 1000 && received.size() < sent.size(); ++i) drain();
+        ASSERT_TRUE(received == sent)
+            << "seed " << seed << ": counted " << counted << ", arrived " << received.size();
+    }
+}
+
+TEST_P(Ex7_4_Conservation, DescriptorsUnderRandomStopsAreAllAccountedFor) {
+    const int before = count_fds();
+    for (unsigned seed = 0; seed < 3; ++seed) {
+        IoShard shard(GetParam());
+        if (shard.missing()) return;
+        constexpr int kConnections = 100;
+        Listener listener;
+        IoFd listening(shard.driver(), std::move(listener.fd));
+        std::vector<OwnedFd> clients;
+        RandomStops stops(shard, seed);
+        stops.meanwhile = [&] {
+            if (clients.size() < kConnections) clients.push_back(listener.connect());
+        };
+        int accepted = 0;
+        while (accepted < kConnections) {
+            AcceptOp op(listening);
+            if (!stops.run(op)) continue;
+            ASSERT_TRUE(op.finish().valid());
+            ++accepted;
+        }
+        EXPECT_EQ(kConnections, accepted);
+    }
+    EXPECT_EQ(before, count_fds());
+}
+
+TEST_P(Ex7_4_Conservation, StreamsUnderRandomStopsLoseNothing) {
+    for (unsigned seed = 0; seed < 3; ++seed) {
+        IoShard shard(GetParam(), {.buffers = 16, .buffer_bytes = 64});
+        if (shard.missing()) return;
+        const auto sent = pattern(30'000);
+        std::vector<std::byte> received;
+        auto [a, b] = stream_pair();
+        IoFd in(shard.driver(), std::move(a));
+        RecvStream stream(in, 3);
+        RandomStops stops(shard, seed);
+        std::size_t written = 0;
+        stops.meanwhile = [&, raw = b.get()] {
+            const std::size_t n = std::min<std::size_t>(stops.random() % 500 + 1, sent.size() - written);
+            if (n > 0 && ::send(raw, &sent[written], n, MSG_NOSIGNAL) > 0) written += n;
+        };
+        while (received.size() < sent.size()) {
+            StreamWait wait = stream.wait();
+            const bool came = stops.run(wait);
+            if (came) {
+                wait.finish();
+            } else {
+                EXPECT_THROW(wait.finish(), Cancelled);
+            }
+            while (!stream.empty() && stops.random() % 4 != 0) {
+                PooledBuffer buffer = stream.take();
+                received.insert(received.end(), buffer.bytes().begin(), buffer.bytes().end());
+            }
+        }
+        ASSERT_TRUE(received == sent) << "seed " << seed;
+    }
+}
+
+TEST_P(Ex7_4_Conservation, BufferIsNotWrittenAfterTheReceiveHasEnded) {
+    IoShard shard(GetParam());
+    if (shard.missing()) return;
+    for (unsigned seed = 0; seed < 200; ++seed) {
+        auto [a, b] = stream_pair();
+        IoFd in(shard.driver(), std::move(a));
+        std::array<std::byte, 8> buffer{};
+        RandomStops stops(shard, seed);
+        stops.meanwhile = [] {};
+        Context context;
+        Waiter waiter;
+        waiter.set_context(&context);
+        RecvOp op(in, buffer);
+        op.start(waiter);
+        if (seed % 2 == 0) shard.driver().poll();
+        context.request_stop();
+        ASSERT_TRUE(shard.turn_until([&] { return waiter.resumed > 0; }));
+        ASSERT_TRUE(op.stopped());
+        ASSERT_EQ(3, ::send(b.get(), "xyz", 3, MSG_NOSIGNAL));
+        shard.driver().poll();
+        ASSERT_EQ(std::byte{0}, buffer[0]) << "the kernel still had the buffer of a stopped receive";
+    }
+}
+
+}  // namespace
+}  // namespace starling

@@ -1,0 +1,245 @@
+// 8.1: connections arrive; what goes wrong with one is no reason to stop, and no reason to spin.
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <starling/net_world.hh>
+#include <starling/sleep.hh>
+#include <starling/story.hh>
+#include <starling/tcp_listener.hh>
+#include <vector>
+
+namespace starling {
+namespace {
+
+using testing_support::NetWorld;
+using testing_support::open_fds;
+using testing_support::PlainSocket;
+using testing_support::Story;
+using testing_support::TestDriver;
+
+class Ex8_1_Accept : public testing::TestWithParam<TestDriver> {};
+INSTANTIATE_TEST_SUITE_P(On, Ex8_1_Accept, testing_support::all_drivers(),
+                         testing_support::driver_label);
+
+/// The process may open no further descriptor while this lives.
+class NoMoreFds {
+  public:
+    NoMoreFds() {
+        ::getrlimit(RLIMIT_NOFILE, &before_);
+        const int next_free = ::dup(0);
+        ::close(next_free);
+        rlimit now{static_cast<rlim_t>(next_free), before_.rlim_max};
+        ::setrlimit(RLIMIT_NOFILE, &now);
+    }
+    ~NoMoreFds() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+
+  private:
+    rlimit before_{};
+};
+
+TEST_P(Ex8_1_Accept, ConnectionThatWaitsIsAccepted) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    world.run([&]() -> Task<> {
+        TcpListener listener = TcpListener::bind(SocketAddress::loopback());
+        PlainSocket client = PlainSocket::connect(listener.local_address());
+        TcpStream stream = co_await listener.accept();
+        EXPECT_EQ(SocketAddress::local_of(client.get()), stream.peer_address());
+        EXPECT_EQ(listener.local_address(), stream.local_address());
+    });
+}
+
+TEST_P(Ex8_1_Accept, AcceptWaitsForAConnectionThatComesLater) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    bool accepted = false;
+    world.run([&]() -> Task<> {
+        TcpListener listener = TcpListener::bind(SocketAddress::loopback());
+        auto waiting = spawn([&]() -> Task<> {
+            TcpStream stream = co_await listener.accept();
+            accepted = stream.valid();
+        });
+        co_await sleep(std::chrono::hours(1));
+        EXPECT_FALSE(accepted);
+        PlainSocket client = PlainSocket::connect(listener.local_address());
+        co_await waiting;
+    });
+    EXPECT_TRUE(accepted);
+}
+
+TEST_P(Ex8_1_Accept, ConnectionsComeInTheirOrderAndNoneIsMissed) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    world.run([&]() -> Task<> {
+        TcpListener listener = TcpListener::bind(SocketAddress::loopback());
+        std::vector<PlainSocket> clients;
+        for (int i = 0; i < 100; ++i) {
+            clients.push_back(PlainSocket::connect(listener.local_address()));
+        }
+        for (PlainSocket& client : clients) {
+            TcpStream stream = co_await listener.accept();
+            EXPECT_EQ(SocketAddress::local_of(client.get()), stream.peer_address());
+        }
+    });
+}
+
+TEST_P(Ex8_1_Accept, ConnectionWhoseClientHasGoneIsNoReasonToStop) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    world.run([&]() -> Task<> {
+        TcpListener listener = TcpListener::bind(SocketAddress::loopback());
+        PlainSocket::connect(listener.local_address()).close();
+        PlainSocket client = PlainSocket::connect(listener.local_address());
+        TcpStream gone = co_await listener.accept();
+        TcpStream stream = co_await listener.accept();
+        EXPECT_EQ(SocketAddress::local_of(client.get()), stream.peer_address());
+    });
+}
+
+TEST_P(Ex8_1_Accept, NoDescriptorLeftIsWaitedForNotAskedAgainAtOnce) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    Story story("the kernel answers \"no\" at once: what does your loop do then?");
+    world.run([&]() -> Task<> {
+        TcpListener listener = TcpListener::bind(SocketAddress::loopback());
+        auto waiting = spawn([&]() -> Task<> { TcpStream stream = co_await listener.accept(); });
+        co_await yield();
+        if (waiting.done()) co_await waiting;  // It has failed already.
+        OwnedFd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        const SocketAddress address = listener.local_address();
+        {
+            NoMoreFds limit;
+            EXPECT_EQ(0, ::connect(client.get(), address.data(), address.size()));
+            story.step("a client has connected, but this process may open no further descriptor");
+            const auto before = world.driver().stats();
+            for (int i = 0; i < 500; ++i) co_await yield();
+            const auto asked = world.driver().stats().submissions - before.submissions;
+            story.expect("500 turns later, at the same time: asked at most 4 times", true, asked <= 4);
+        }
+        co_await sleep(std::chrono::seconds(1));
+        story.expect("descriptors are back, and a second later it is accepted", true, waiting.done());
+        waiting.abort();
+    });
+}
+
+TEST_P(Ex8_1_Accept, StoppedAcceptHasTakenNothing) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    world.run([&]() -> Task<> {
+        TcpListener listener = TcpListener::bind(SocketAddress::loopback());
+        auto stopped = spawn([&]() -> Task<> { TcpStream stream = co_await listener.accept(); });
+        co_await sleep(std::chrono::milliseconds(5));
+        stopped.abort();
+        try {
+            co_await stopped;
+            ADD_FAILURE() << "there was no connection";
+        } catch (const TaskAborted&) {
+        }
+        PlainSocket client = PlainSocket::connect(listener.local_address());
+        TcpStream stream = co_await listener.accept();
+        EXPECT_EQ(SocketAddress::local_of(client.get()), stream.peer_address());
+    });
+}
+
+TEST_P(Ex8_1_Accept, NoConnectionAndNoDescriptorIsLostUnderRandomStops) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    const int fds_before = open_fds();
+    constexpr int kClients = 60;
+    int accepted = 0;
+    world.run([&]() -> Task<> {
+        TcpListener listener = TcpListener::bind(SocketAddress::loopback());
+        std::vector<PlainSocket> clients;
+        unsigned random = 12345;
+        while (accepted < kClients) {
+            auto attempt = spawn([&]() -> Task<> {
+                TcpStream stream = co_await listener.accept();
+                ++accepted;
+            });
+            random = random * 1664525 + 1013904223;
+            if (clients.size() < kClients) {
+                clients.push_back(PlainSocket::connect(listener.local_address()));
+            }
+            for (unsigned i = 0; i < (random >> 16) % 4; ++i) co_await yield();
+            attempt.abort();
+            try {
+                co_await attempt;
+            } catch (const TaskAborted&) {
+            }
+        }
+        co_await listener.close();
+    });
+    EXPECT_EQ(kClients, accepted);
+    world.settle();
+    EXPECT_EQ(fds_before, open_fds()) << "somebody holds a descriptor that nobody closes";
+}
+
+TEST_P(Ex8_1_Accept, ConnectionGivenBackIsTheNextOne) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    world.run([&]() -> Task<> {
+        TcpListener listener = TcpListener::bind(SocketAddress::loopback());
+        auto [server, client] = testing_support::tcp_pair();
+        PlainSocket later = PlainSocket::connect(listener.local_address());
+        listener.give_back(std::move(server));
+        TcpStream stream = co_await listener.accept();
+        EXPECT_EQ(SocketAddress::local_of(client.get()), stream.peer_address());
+    });
+}
+
+TEST_P(Ex8_1_Accept, UnixSocketServesToo) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    world.run([&]() -> Task<> {
+        const std::string name = "unix:@starling-test-" + std::to_string(::getpid());
+        TcpListener listener = TcpListener::bind(SocketAddress::parse(name));
+        PlainSocket client = PlainSocket::connect(SocketAddress::parse(name));
+        TcpStream stream = co_await listener.accept();
+        EXPECT_TRUE(stream.valid());
+        EXPECT_TRUE(stream.local_address().is_unix());
+    });
+}
+
+class Given8_Listen : public testing::TestWithParam<TestDriver> {};
+INSTANTIATE_TEST_SUITE_P(On, Given8_Listen, testing_support::all_drivers(),
+                         testing_support::driver_label);
+
+TEST_P(Given8_Listen, AddressThatIsTakenIsAnErrorThatNamesTheCall) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    world.run([&]() -> Task<> {
+        TcpListener listener = TcpListener::bind(SocketAddress::loopback());
+        try {
+            TcpListener second = TcpListener::bind(listener.local_address());
+            ADD_FAILURE() << "two listeners on one address";
+        } catch (const std::system_error& error) {
+            EXPECT_EQ(EADDRINUSE, error.code().value());
+            EXPECT_TRUE(std::string_view(error.what()).starts_with("bind"));
+        }
+        co_return;
+    });
+}
+
+TEST_P(Given8_Listen, ListenersThatAgreeShareAnAddress) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    world.run([&]() -> Task<> {
+        const ListenOptions shared{.reuse_port = true};
+        TcpListener first = TcpListener::bind(SocketAddress::loopback(), shared);
+        TcpListener second = TcpListener::bind(first.local_address(), shared);
+        EXPECT_EQ(first.local_address(), second.local_address());
+        co_return;
+    });
+}
+
+TEST_P(Given8_Listen, WithoutADriverTheErrorSaysWhatIsMissing) {
+    try {
+        TcpListener::bind(SocketAddress::loopback());
+        ADD_FAILURE() << "there is no driver";
+    } catch (const std::logic_error& error) {
+        EXPECT_NE(std::string::npos, std::string(error.what()).find("TcpListener needs an I/O driver"));
+    }
+}
+
+}  // namespace
+}  // namespace starling

@@ -1,0 +1,179 @@
+// 8.5: how a connection ends, so that the peer has everything and nobody keeps a descriptor.
+#include <gtest/gtest.h>
+
+#include <starling/net_world.hh>
+#include <starling/sleep.hh>
+#include <starling/story.hh>
+#include <starling/tcp_listener.hh>
+
+namespace starling {
+namespace {
+
+using testing_support::NetWorld;
+using testing_support::open_fds;
+using testing_support::PlainSocket;
+using testing_support::Story;
+using testing_support::tcp_pair;
+using testing_support::TestDriver;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+class Ex8_5_Close : public testing::TestWithParam<TestDriver> {};
+INSTANTIATE_TEST_SUITE_P(On, Ex8_5_Close, testing_support::all_drivers(),
+                         testing_support::driver_label);
+
+TEST_P(Ex8_5_Close, PeerThatStillSendsGetsTheWholeAnswer) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    Story story("what does the kernel tell the peer when unread bytes are thrown away?");
+    world.run([&]() -> Task<> {
+        auto [ours, peer] = tcp_pair();
+        TcpStream stream(world.driver(), std::move(ours));
+        peer.send("a request that is too long, and of which nobody reads");
+        co_await stream.readable();
+        story.step("the peer has sent a request; we answer without having read it, and close");
+        co_await stream.write_all("413 too long");
+        auto closing = spawn([&] { return stream.close_gracefully(seconds(1)); });
+        co_await sleep(milliseconds(10));
+        peer.send(" the rest");
+        co_await sleep(milliseconds(10));
+        story.expect("the peer reads", std::string("413 too long"), peer.received());
+        story.expect("then the end, not a reset", true, peer.ended());
+        peer.shutdown_write();
+        co_await closing;
+        story.expect("when the peer has ended too, it is closed at once", true,
+                     world.elapsed_ms() < 500);
+    });
+}
+
+TEST_P(Ex8_5_Close, PeerThatNeverEndsIsWaitedForOnlySoLong) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    const int fds_before = open_fds();
+    world.run([&]() -> Task<> {
+        auto [ours, peer] = tcp_pair();
+        TcpStream stream(world.driver(), std::move(ours));
+        co_await stream.close_gracefully(seconds(2));
+        EXPECT_GE(world.elapsed_ms(), 2000);
+        EXPECT_LE(world.elapsed_ms(), 2010);
+        EXPECT_FALSE(stream.valid());
+        peer.close();
+        EXPECT_EQ(fds_before, open_fds());
+    });
+}
+
+TEST_P(Ex8_5_Close, PeerThatTalksOnIsNotListenedToForEver) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    world.run([&]() -> Task<> {
+        auto [ours, peer] = tcp_pair();
+        TcpStream stream(world.driver(), std::move(ours));
+        auto closing = spawn([&] { return stream.close_gracefully(seconds(2)); });
+        for (int i = 0; i < 40 && !closing.done(); ++i) {
+            peer.send("blah");
+            co_await sleep(milliseconds(100));
+        }
+        EXPECT_TRUE(closing.done()) << "4 seconds have passed; it had 2";
+        closing.abort();
+    });
+}
+
+TEST_P(Ex8_5_Close, PeerThatIsGoneAlreadyIsNoError) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    world.run([&]() -> Task<> {
+        auto [ours, peer] = tcp_pair();
+        TcpStream stream(world.driver(), std::move(ours));
+        const linger at_once{.l_onoff = 1, .l_linger = 0};
+        ::setsockopt(peer.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+        peer.close();
+        co_await sleep(milliseconds(5));
+        co_await stream.close_gracefully(seconds(2));
+        EXPECT_LE(world.elapsed_ms(), 100);
+        EXPECT_FALSE(stream.valid());
+    });
+}
+
+TEST_P(Ex8_5_Close, StoppedTaskStillClosesProperly) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    const int fds_before = open_fds();
+    world.run([&]() -> Task<> {
+        auto [ours, peer] = tcp_pair();
+        {
+            TcpStream stream(world.driver(), std::move(ours));
+            co_await stream.write_all("goodbye");
+            auto closing = spawn([&] { return stream.close_gracefully(seconds(2)); });
+            co_await sleep(milliseconds(5));
+            closing.abort();
+            co_await sleep(milliseconds(5));
+            peer.shutdown_write();
+            try {
+                co_await closing;
+            } catch (const TaskAborted&) {
+                ADD_FAILURE() << "closing has to run to its end, whatever is stopped around it";
+            }
+        }
+        EXPECT_EQ("goodbye", peer.received());
+        EXPECT_TRUE(peer.ended());
+        peer.close();
+        EXPECT_EQ(fds_before, open_fds());
+    });
+}
+
+class Given8_Close : public testing::TestWithParam<TestDriver> {};
+INSTANTIATE_TEST_SUITE_P(On, Given8_Close, testing_support::all_drivers(),
+                         testing_support::driver_label);
+
+TEST_P(Given8_Close, HalfCloseEndsOneDirectionOnly) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    world.run([&]() -> Task<> {
+        auto [ours, peer] = tcp_pair();
+        TcpStream stream(world.driver(), std::move(ours));
+        stream.shutdown_write();
+        EXPECT_EQ("", peer.received());
+        EXPECT_TRUE(peer.ended());
+        EXPECT_EQ(2U, peer.send("ok")) << "the peer may go on";
+        co_return;
+    });
+}
+
+TEST_P(Given8_Close, DescriptorsAreClosedHoweverAStreamEnds) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    const int fds_before = open_fds();
+    world.run([&]() -> Task<> {
+        for (int i = 0; i < 20; ++i) {
+            auto [ours, peer] = tcp_pair();
+            TcpStream stream(world.driver(), std::move(ours));
+            TcpStream moved = std::move(stream);
+            if (i % 2 == 0) co_await moved.close();
+        }
+    });
+    world.settle();
+    EXPECT_EQ(fds_before, open_fds());
+}
+
+TEST_P(Given8_Close, ListenerClosesTheConnectionsThatNobodyAccepted) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    const int fds_before = open_fds();
+    world.run([&]() -> Task<> {
+        TcpListener listener = TcpListener::bind(SocketAddress::loopback());
+        PlainSocket first = PlainSocket::connect(listener.local_address());
+        PlainSocket second = PlainSocket::connect(listener.local_address());
+        auto [server, third] = tcp_pair();
+        listener.give_back(std::move(server));
+        co_await listener.close();
+        for (PlainSocket* client : {&first, &second, &third}) {
+            EXPECT_EQ("", client->received());
+            EXPECT_TRUE(client->ended() || client->reset());
+        }
+    });
+    world.settle();
+    EXPECT_EQ(fds_before, open_fds());
+}
+
+}  // namespace
+}  // namespace starling

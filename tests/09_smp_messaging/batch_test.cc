@@ -1,0 +1,144 @@
+// 9.2: batches.
+#include <gtest/gtest.h>
+
+#include <starling/atomic_steps.hh>
+
+#include "probe.hh"
+
+namespace starling {
+namespace {
+
+constexpr int kBatch = Mailbox::kBatch;
+
+/// Sends all of `probes` from shard 0 to shard `to`, in one go, as a task would.
+void send_all(VirtualShards& shards, Probes& probes, unsigned to = 1) {
+    for (Probe& probe : probes.all) shards.mailbox(0).send(to, probe);
+}
+
+TEST(Ex9_2_Batches, AMessageGoesThereAndComesHome) {
+    VirtualShards shards(2);
+    Probes probes(1);
+    send_all(shards, probes);
+    EXPECT_EQ(shards.mailbox(0).outstanding(), 1u);
+    ASSERT_TRUE(shards.run_until([&] { return probes.home() == 1; }))
+        << "it has " << (probes.ran() ? "not come home" : "not even arrived");
+    EXPECT_EQ(probes.log, (Log{"0 runs on 1", "0 is home"}));
+    EXPECT_EQ(shards.mailbox(0).outstanding(), 0u);
+}
+
+TEST(Ex9_2_Batches, MessagesOfOneTurnTravelTogether) {
+    VirtualShards shards(2);
+    Probes probes(3);
+    send_all(shards, probes);
+    shards.turn(1);
+    shards.turn(1);
+    EXPECT_EQ(probes.ran(), 0) << "shard 0 is still in its turn and may send more: three messages, "
+                                  "one trip of the cache line";
+    shards.run();
+    EXPECT_EQ(probes.home(), 3);
+}
+
+TEST(Ex9_2_Batches, AFullBatchDoesNotWaitForTheTurnToEnd) {
+    VirtualShards shards(2);
+    Probes probes(kBatch);
+    send_all(shards, probes);
+    shards.turn(1);
+    shards.turn(1);
+    EXPECT_EQ(probes.ran(), kBatch)
+        << "a batch was full, so shard 1 could have begun while shard 0 goes on with its turn";
+    shards.run();
+}
+
+TEST(Ex9_2_Batches, APartialBatchLeavesAtTheEndOfTheTurn) {
+    for (int count : {1, kBatch - 1, kBatch + 1, 2 * kBatch + 3}) {
+        VirtualShards shards(2);
+        Probes probes(count);
+        send_all(shards, probes);
+        while (shards.turn(0)) {
+        }
+        while (shards.turn(1)) {
+        }
+        EXPECT_EQ(probes.ran(), count)
+            << count << " messages were sent, a batch is " << kBatch
+            << ".\nAsk yourself: who publishes what is left when no further message comes?";
+        shards.run();
+    }
+}
+
+TEST(Ex9_2_Batches, EveryShardGetsItsShare) {
+    VirtualShards shards(4);
+    Probes a(2, "a"), b(2, "b"), c(2, "c");
+    send_all(shards, a, 1);
+    send_all(shards, b, 2);
+    send_all(shards, c, 3);
+    shards.run();
+    EXPECT_EQ(a.home() + b.home() + c.home(), 6)
+        << "shard 1 answered " << a.home() << ", shard 2 " << b.home() << ", shard 3 " << c.home()
+        << ", of 2 each";
+}
+
+TEST(Ex9_2_Batches, TheSameLaneIsFlushedAgainAndAgain) {
+    VirtualShards shards(2);
+    for (int round = 1; round <= 5; ++round) {
+        Probes probes(kBatch / 2);
+        send_all(shards, probes);
+        shards.run();
+        ASSERT_EQ(probes.home(), kBatch / 2)
+            << "round " << round
+            << ".\nAsk yourself: what still says that this lane is on the list of lanes to flush?";
+    }
+}
+
+TEST(Ex9_2_Batches, OrderIsKeptAcrossBatches) {
+    VirtualShards shards(2);
+    Probes probes(5 * kBatch + 2);
+    send_all(shards, probes);
+    shards.run();
+    Log expected;
+    for (int i = 0; i < 5 * kBatch + 2; ++i) expected.push_back(std::to_string(i));
+    EXPECT_EQ(probes.who(" runs on 1"), expected);
+    EXPECT_EQ(probes.who(" is home"), expected) << "replies keep their order, too";
+}
+
+TEST(Ex9_2_Batches, ABatchIsPublishedOnceAndNotMessageByMessage) {
+    if (!kAtomicHooks) GTEST_SKIP() << "needs a build with assertions";
+    VirtualShards shards(2);
+    Probes warm_up(1), probes(kBatch);
+    send_all(shards, warm_up);
+    shards.run();
+    int steps = 0;
+    {
+        ActAtStep count(1 << 30, [] {});
+        send_all(shards, probes);
+        steps = count.seen();
+    }
+    EXPECT_LT(steps, kBatch) << "atomic operations for " << kBatch << " messages";
+    shards.run();
+}
+
+TEST(Ex9_2_Batches, LanesAreMadeWhenTheyAreNeeded) {
+    constexpr unsigned kShards = 32;
+    VirtualShards shards(kShards);
+    Probes probes(1);
+    send_all(shards, probes, 7);
+    shards.run();
+    int lanes = 0;
+    for (unsigned i = 0; i < kShards; ++i) {
+        for (auto& lane : shards.smp().endpoint(i).lanes) lanes += lane != nullptr;
+    }
+    EXPECT_EQ(lanes, 2) << "one there, one back, of " << kShards * (kShards - 1);
+}
+
+TEST(Ex9_2_Batches, AMessageToOneselfNeedsNoLane) {
+    VirtualShards shards(2);
+    Probes there(1, "there"), here(1, "here");
+    send_all(shards, here, 0);
+    send_all(shards, there, 1);
+    shards.run();
+    EXPECT_EQ(here.log, (Log{"here0 runs on 0", "here0 is home"}));
+    EXPECT_EQ(there.home(), 1);
+    EXPECT_EQ(shards.smp().endpoint(0).lanes[0], nullptr);
+}
+
+}  // namespace
+}  // namespace starling

@@ -1,0 +1,301 @@
+// What is given on top: one-way messages (on 9.2); invoke_on_all, Sharded, ForeignPtr (on 9.3).
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <memory>
+#include <numeric>
+#include <optional>
+#include <starling/send.hh>
+#include <starling/sharded.hh>
+#include <starling/virtual_shards.hh>
+#include <string>
+#include <vector>
+
+namespace starling {
+namespace {
+
+template <class F>
+auto run_on_0(VirtualShards& shards, F task) {
+    auto handle = shards.spawn(0, std::move(task));
+    shards.run();
+    if (!handle.done()) throw std::logic_error("the caller on shard 0 still waits");
+    return handle.finish();
+}
+
+TEST(Ex9_2_OneWay, MessagesArriveInOrderAndNobodyWaits) {
+    VirtualShards shards(2);
+    std::vector<int> got;
+    auto sender = shards.spawn(0, [&]() -> Task<> {
+        for (int i = 0; i < 5; ++i) co_await send_to(1, [&got, i] { got.push_back(i); });
+        EXPECT_TRUE(got.empty()) << "they are under way, not answered";
+    });
+    shards.turn(0);
+    EXPECT_TRUE(sender.done());
+    shards.run();
+    EXPECT_EQ(got, (std::vector{0, 1, 2, 3, 4}));
+}
+
+TEST(Ex9_2_OneWay, ATaskIsSpawnedOverThere) {
+    VirtualShards shards(2);
+    std::vector<unsigned> where;
+    run_on_0(shards, [&]() -> Task<> {
+        co_await send_to(1, [&where]() -> Task<> {
+            co_await yield();
+            where.push_back(this_shard());
+        });
+    });
+    EXPECT_EQ(where, std::vector{1u});
+}
+
+TEST(Ex9_2_OneWay, AnExceptionGoesToTheHook) {
+    static int ignored;
+    ignored = 0;
+    auto previous = set_ignored_exception_hook([](const std::exception_ptr&) noexcept { ++ignored; });
+    VirtualShards shards(2);
+    run_on_0(shards, []() -> Task<> { co_await send_to(1, [] { throw 1; }); });
+    set_ignored_exception_hook(previous);
+    EXPECT_EQ(ignored, 1);
+    EXPECT_EQ(shards.mailbox(0).outstanding(), 0u);
+}
+
+TEST(Ex9_3_OneWay, DuringTheShutdownTheFunctionIsGivenBack) {
+    VirtualShards shards(2);
+    int called = 0;
+    shards.smp().close();
+    run_on_0(shards, [&]() -> Task<> {
+        auto cargo = std::make_unique<int>(5);
+        auto refused = co_await send_to(1, [&called, cargo = std::move(cargo)] { called = *cargo; });
+        EXPECT_TRUE(refused.has_value());
+        if (refused) (*refused)();  // The sender still has what it wanted to send.
+        co_await submit_to(1, [&] { ++called; });  // Whoever waits for an answer is served to the end.
+    });
+    EXPECT_EQ(called, 6);
+}
+
+TEST(Ex9_3_InvokeOnAll, EveryShardRunsItsCopyAndResultsComeByShard) {
+    VirtualShards shards(3);
+    const auto results = run_on_0(shards, []() -> Task<std::vector<unsigned>> {
+        co_return co_await invoke_on_all([n = 0u]() mutable { return ++n * 10 + this_shard(); });
+    });
+    EXPECT_EQ(results, (std::vector<unsigned>{10, 11, 12}));
+}
+
+TEST(Ex9_3_InvokeOnAll, AllRunAtOnce) {
+    VirtualShards shards(3);
+    int begun = 0, met = 0;
+    run_on_0(shards, [&]() -> Task<> {
+        co_await invoke_on_all([&]() -> Task<> {
+            ++begun;
+            for (int i = 0; i < 5'000 && begun < 3; ++i) co_await yield();
+            met += begun == 3;
+        });
+    });
+    EXPECT_EQ(met, 3) << "each waited for the other two to begin";
+}
+
+TEST(Ex9_3_InvokeOnAll, OneFailureIsThrownAfterAllHaveEnded) {
+    VirtualShards shards(3);
+    int ended = 0;
+    const std::string what = run_on_0(shards, [&]() -> Task<std::string> {
+        try {
+            co_await invoke_on_all([&]() -> Task<> {
+                if (this_shard() == 1) throw std::runtime_error("shard 1");
+                for (int i = 0; i < 10; ++i) co_await yield();
+                ++ended;
+            });
+        } catch (const std::runtime_error& e) {
+            EXPECT_EQ(ended, 2) << "thrown while others were still at it";
+            co_return e.what();
+        }
+        co_return "nothing was thrown";
+    });
+    EXPECT_EQ(what, "shard 1");
+}
+
+TEST(Ex9_3_InvokeOnAll, AStopReachesEveryShard) {
+    VirtualShards shards(3);
+    Promise<void> never[3];
+    int stopped = 0;
+    auto caller = shards.spawn(0, [&]() -> Task<> {
+        co_await invoke_on_all([&]() -> Task<> {
+            try {
+                co_await never[this_shard()].get_future();
+            } catch (const Cancelled&) {
+                ++stopped;
+                throw;
+            }
+        });
+    });
+    shards.run();
+    caller.abort();
+    shards.run();
+    ASSERT_TRUE(caller.done());
+    EXPECT_EQ(stopped, 3);
+    EXPECT_THROW(caller.finish(), TaskAborted);
+}
+
+/// Notes on which shard it lives and dies.
+class Counter {
+  public:
+    Counter(std::vector<std::string>& log, int start) : log_(log), count_(start) { note("made"); }
+    ~Counter() { note("gone"); }
+    Task<> stop() {
+        co_await yield();
+        note("stopped");
+    }
+    int add(int n) { return count_ += n; }
+
+  private:
+    void note(const char* what) { log_.push_back(what + std::string(" on ") + home()); }
+    std::string home() const { return std::to_string(this_shard()); }
+    std::vector<std::string>& log_;
+    int count_;
+};
+
+TEST(Ex9_3_Sharded, EachShardMakesUsesAndDestroysItsOwn) {
+    VirtualShards shards(2);
+    std::vector<std::string> log;
+    const int sum = run_on_0(shards, [&]() -> Task<int> {
+        Sharded<Counter> counters;
+        co_await counters.start(std::ref(log), 10);
+        counters.local().add(1);
+        EXPECT_EQ(co_await counters.invoke_on(1, [](Counter& c) { return c.add(5); }), 15);
+        co_await counters.invoke_on_all([](Counter& c) { c.add(100); });
+        const int total = co_await counters.map_reduce([](Counter& c) { return c.add(0); }, 0,
+                                                       std::plus<>());
+        co_await counters.stop();
+        co_return total;
+    });
+    EXPECT_EQ(sum, 111 + 115);
+    std::sort(log.begin(), log.end());
+    EXPECT_EQ(log, (std::vector<std::string>{"gone on 0", "gone on 1", "made on 0", "made on 1",
+                                             "stopped on 0", "stopped on 1"}));
+}
+
+TEST(Ex9_3_Sharded, AFailedStartStopsWhatWasMade) {
+    VirtualShards shards(3);
+    static int alive;
+    alive = 0;
+    struct Fragile {
+        Fragile() {
+            if (this_shard() == 2) throw std::runtime_error("not on shard 2");
+            ++alive;
+        }
+        ~Fragile() { --alive; }
+    };
+    run_on_0(shards, []() -> Task<> {
+        Sharded<Fragile> fragile;
+        bool failed = false;
+        try {
+            co_await fragile.start();
+        } catch (const std::runtime_error&) {
+            failed = true;
+        }
+        EXPECT_TRUE(failed);
+        EXPECT_EQ(alive, 0);
+    });
+}
+
+TEST(Ex9_3_Sharded, MapReduceGoesByShardNumber) {
+    VirtualShards shards(4);
+    const std::string text = run_on_0(shards, []() -> Task<std::string> {
+        Sharded<int> ints;
+        co_await ints.start(1);
+        auto all = co_await ints.map_reduce(
+            [](int& i) { return std::to_string(i + this_shard()); }, std::string("="),
+            [](std::string a, const std::string& b) { return a + b; });
+        co_await ints.stop();
+        co_return all;
+    });
+    EXPECT_EQ(text, "=1234");
+}
+
+TEST(Ex9_3_Sharded, ItIsStoppedEvenIfTheCallerIsBeingStopped) {
+    VirtualShards shards(2);
+    std::vector<std::string> log;
+    auto caller = shards.spawn(0, [&]() -> Task<> {
+        Sharded<Counter> counters;
+        co_await counters.start(std::ref(log), 0);
+        Context& me = co_await this_context();
+        me.request_stop();
+        co_await counters.stop();
+    });
+    shards.run();
+    ASSERT_TRUE(caller.done());
+    EXPECT_EQ(log.size(), 6u) << "made, stopped and gone on both shards";
+}
+
+/// Asks its neighbour when it stops, as a server does that still answers.
+struct Asking {
+    Sharded<Asking>* all;
+    int asked = 0;
+    Task<> stop() {
+        for (int i = 0; i < 3 * int(this_shard()); ++i) co_await yield();  // Not all at once.
+        co_await all->invoke_on((this_shard() + 1) % shard_count(), [](Asking& a) { ++a.asked; });
+    }
+    ~Asking() { EXPECT_EQ(asked, 1) << "on shard " << this_shard(); }
+};
+
+TEST(Ex9_3_Sharded, AllAreThereUntilTheLastHasStopped) {
+    VirtualShards shards(3);
+    run_on_0(shards, []() -> Task<> {
+        Sharded<Asking> asking;
+        co_await asking.start(Asking{&asking, 1});
+        co_await asking.invoke_on_all([](Asking& a) { a.asked = 0; });
+        co_await asking.stop();
+    });
+}
+
+struct Noting {
+    explicit Noting(std::vector<unsigned>& where) : where(where) {}
+    ~Noting() { where.push_back(this_shard()); }
+    std::vector<unsigned>& where;
+};
+
+TEST(Ex9_3_ForeignPtr, ItsObjectDiesAtHome) {
+    VirtualShards shards(3);
+    std::vector<unsigned> died_on;
+    run_on_0(shards, [&]() -> Task<> {
+        auto here = make_foreign<Noting>(died_on);
+        EXPECT_EQ(here.home(), 0u);
+        co_await submit_to(1, [&]() -> Task<> {
+            auto moved = std::move(here);
+            co_await submit_to(2, [&] { auto dies_here = std::move(moved); });
+        });
+        EXPECT_FALSE(here);
+    });
+    shards.run();
+    EXPECT_EQ(died_on, std::vector{0u}) << "made on 0, let go of on 2";
+}
+
+TEST(Ex9_3_ForeignPtr, AtHomeItDiesOnTheSpot) {
+    VirtualShards shards(2);
+    std::vector<unsigned> died_on;
+    run_on_0(shards, [&]() -> Task<> {
+        auto there = co_await submit_to(1, [&] { return make_foreign<Noting>(died_on); });
+        EXPECT_EQ(there.home(), 1u);
+        EXPECT_EQ(&there->where, &died_on);
+        co_await submit_to(1, [&] {
+            there.reset();
+            EXPECT_EQ(died_on, std::vector{1u});
+        });
+    });
+}
+
+TEST(Ex9_3_ForeignPtr, AssigningLetsGoOfTheOldObject) {
+    VirtualShards shards(2);
+    std::vector<unsigned> died_on;
+    run_on_0(shards, [&]() -> Task<> {
+        ForeignPtr<std::shared_ptr<Noting>> a(std::make_shared<Noting>(died_on));
+        auto b = co_await submit_to(1, [&] {
+            return ForeignPtr<std::shared_ptr<Noting>>(std::make_shared<Noting>(died_on));
+        });
+        a = std::move(b);
+        EXPECT_EQ(died_on, std::vector{0u});
+    });
+    shards.run();
+    EXPECT_EQ(died_on, (std::vector<unsigned>{0, 1}));
+}
+
+}  // namespace
+}  // namespace starling

@@ -1,0 +1,243 @@
+// 9.4: sleep and wake without missing.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <starling/atomic_steps.hh>
+#include <starling/submit.hh>
+#include <starling/virtual_clock.hh>
+#include <thread>
+
+#include "probe.hh"
+
+namespace starling {
+namespace {
+
+using namespace std::chrono_literals;
+
+struct CountingUnparker final : Unparker {
+    void unpark() noexcept override { ++count; }
+    int count = 0;
+};
+
+/// Two virtual shards; shard 1 sleeps when the test says so, and its wake-ups are counted.
+struct Sleeper {
+    explicit Sleeper(bool lanes_exist = true) {
+        shards.smp().endpoint(1).unparker = unparker;
+        if (!lanes_exist) return;
+        Probes warm_up(1);
+        shards.mailbox(0).send(1, warm_up.all[0]);
+        shards.run();
+        unparker->count = 0;
+    }
+    /// \return whether shard 1 may sleep now
+    bool go_to_sleep() { return shards.mailbox(1).before_sleep(); }
+    /// Shard 0 sends and publishes.
+    void send() {
+        shards.mailbox(0).send(1, probes.all[sent++]);
+        while (shards.turn(0)) {
+        }
+    }
+    ~Sleeper() {
+        shards.mailbox(1).after_sleep();
+        shards.run();
+        EXPECT_EQ(probes.home(), sent) << "messages were lost altogether";
+    }
+
+    std::shared_ptr<CountingUnparker> unparker = std::make_shared<CountingUnparker>();
+    Probes probes{40};
+    int sent = 0;
+    VirtualShards shards{2};
+};
+
+TEST(Ex9_4_Sleep, NothingToDoMeansSleep) {
+    Sleeper sleeper;
+    EXPECT_TRUE(sleeper.go_to_sleep());
+    EXPECT_EQ(sleeper.unparker->count, 0);
+}
+
+TEST(Ex9_4_Sleep, AMessageThatIsHereKeepsTheShardAwake) {
+    Sleeper sleeper;
+    sleeper.send();
+    EXPECT_FALSE(sleeper.go_to_sleep()) << "a message lies in the lane from shard 0";
+    sleeper.shards.mailbox(1).after_sleep();
+    while (sleeper.shards.turn(1)) {
+    }
+    EXPECT_TRUE(sleeper.go_to_sleep()) << "it has been taken out and answered";
+}
+
+TEST(Ex9_4_Sleep, TheFirstMessageEverKeepsTheShardAwake) {
+    Sleeper sleeper(false);
+    sleeper.send();
+    EXPECT_FALSE(sleeper.go_to_sleep())
+        << "Ask yourself: the lane was made a moment ago. Who of shard 1 has looked at it yet?";
+}
+
+TEST(Ex9_4_Sleep, SomethingStagedKeepsTheShardAwake) {
+    Sleeper sleeper;
+    Probes own(1);
+    sleeper.shards.mailbox(1).send(0, own.all[0]);
+    EXPECT_FALSE(sleeper.go_to_sleep()) << "it would sleep on a message that nobody has published";
+    sleeper.shards.mailbox(1).after_sleep();
+    sleeper.shards.run();
+    EXPECT_EQ(own.home(), 1);
+}
+
+TEST(Ex9_4_Sleep, ASleeperIsWokenOnceForManyMessages) {
+    Sleeper sleeper;
+    ASSERT_TRUE(sleeper.go_to_sleep());
+    sleeper.send();
+    EXPECT_EQ(sleeper.unparker->count, 1) << "shard 1 sleeps and has a message";
+    for (int i = 0; i < 30; ++i) sleeper.send();
+    EXPECT_EQ(sleeper.unparker->count, 1) << "each further wake-up is a system call for nothing";
+}
+
+TEST(Ex9_4_Sleep, AShardThatIsAwakeIsNotWoken) {
+    Sleeper sleeper;
+    for (int i = 0; i < 30; ++i) sleeper.send();
+    EXPECT_EQ(sleeper.unparker->count, 0) << "nobody slept";
+    while (sleeper.shards.turn(1)) {
+    }
+    ASSERT_TRUE(sleeper.go_to_sleep());
+    sleeper.shards.mailbox(1).after_sleep();
+    sleeper.send();
+    EXPECT_EQ(sleeper.unparker->count, 0) << "its sleep was over";
+}
+
+TEST(Ex9_4_Sleep, AMessageThatComesWhileTheShardLiesDownIsNeverMissed) {
+    if (!kAtomicHooks) GTEST_SKIP() << "needs a build with assertions";
+    for (bool lanes_exist : {true, false}) {
+        for (int step = 0;; ++step) {
+            Sleeper sleeper(lanes_exist);
+            ActAtStep act(step, [&] { sleeper.send(); });
+            const bool sleeps = sleeper.go_to_sleep();
+            if (!act.done()) {
+                ASSERT_GT(step, 0) << "before_sleep looked at nothing that another shard writes";
+                break;
+            }
+            ASSERT_TRUE(!sleeps || sleeper.unparker->count > 0)
+                << "1 shard 1 goes to sleep\n"
+                << "2 before its atomic step " << step << ", shard 0 sends a message, and sees "
+                << (sleeper.unparker->count ? "" : "nobody ") << "sleeping\n"
+                << "3 shard 1 sleeps on, with the message in its lane\n"
+                << "Ask yourself: what must be said before one looks for the last time?";
+        }
+    }
+}
+
+TEST(Ex9_4_Sleep, ASenderThatIsInterruptedAnywhereStillWakesTheSleeper) {
+    if (!kAtomicHooks) GTEST_SKIP() << "needs a build with assertions";
+    for (bool lanes_exist : {true, false}) {
+        for (int step = 0;; ++step) {
+            Sleeper sleeper(lanes_exist);
+            bool sleeps = false;
+            ActAtStep act(step, [&] { sleeps = sleeper.go_to_sleep(); });
+            sleeper.send();
+            if (!act.done()) {
+                ASSERT_GT(step, 0);
+                sleeper.go_to_sleep();
+                break;
+            }
+            ASSERT_TRUE(!sleeps || sleeper.unparker->count > 0)
+                << "1 shard 0 sends a message\n"
+                << "2 before its atomic step " << step << ", shard 1 looks, and goes to sleep\n"
+                << "3 the message is there, and nobody wakes shard 1\n"
+                << "Ask yourself: which comes first, showing the message or looking who sleeps?";
+        }
+    }
+}
+
+/// Sends to this shard from another one, at the worst moment a source can choose: before_sleep.
+struct InjectBeforeSleep final : EventSource {
+    explicit InjectBeforeSleep(TimePoint awake_at) : awake_at(awake_at) {}
+    void poll() noexcept override {}
+    bool active() const noexcept override { return true; }
+    TimePoint deadline() const noexcept override { return awake_at; }
+    bool before_sleep() noexcept override {
+        if (auto act = std::exchange(inject, nullptr)) act();
+        return true;
+    }
+    TimePoint awake_at;
+    std::function<void()> inject;
+};
+
+TEST(Ex9_4_Sleep, AnExecutorWakesForAMessageSentWhileItFellAsleep) {
+    for (bool source_is_asked_first : {true, false}) {
+        Smp smp(2);
+        VirtualClock clock;
+        VirtualParker parker(clock);
+        Executor sender, sleeper({.parker = &parker, .clock = &clock});
+        InjectBeforeSleep source(clock.now() + std::chrono::hours(1));
+        if (source_is_asked_first) sleeper.add_source(source);
+        Mailbox from(smp, 0, sender), to(smp, 1, sleeper);
+        if (!source_is_asked_first) sleeper.add_source(source);
+        Probes probes(1);
+        source.inject = [&] {
+            from.send(1, probes.all[0]);
+            while (sender.run_once()) {
+            }
+        };
+        int looks = 0;
+        sleeper.run_until(
+            [&] { return probes.ran() == 1 || clock.elapsed() > 30min || ++looks > 1'000; });
+        EXPECT_EQ(clock.elapsed(), 0s)
+            << "shard 1 slept for an hour, with a message in its lane.\n"
+            << "The message came while it was about to sleep, "
+            << (source_is_asked_first ? "just before" : "just after") << " the mailbox was asked";
+        for (int i = 0; i < 5; ++i) sleeper.run_once(), sender.run_once();
+        EXPECT_EQ(probes.home(), 1);
+        sleeper.remove_source(source);
+    }
+}
+
+TEST(Ex9_4_Sleep, TwoThreadsThatSleepAfterEachMessageNeverHang) {
+    constexpr int kRounds = 100;
+    Smp smp(2);
+    std::atomic<bool> up{false}, over{false};
+    std::shared_ptr<Unparker> unparker;
+    std::thread other([&] {
+        Executor executor;
+        Mailbox mailbox(smp, 1, executor);
+        unparker = executor.unparker();
+        up.store(true);
+        executor.run_until([&] { return over.load(); });
+    });
+    while (!up.load()) std::this_thread::yield();
+    Executor executor;
+    Mailbox mailbox(smp, 0, executor);
+    const int sum = executor.block_on([&]() -> Task<int> {
+        int total = 0;
+        for (int i = 0; i < kRounds; ++i) total += co_await submit_to(1, [i] { return i; });
+        co_return total;
+    });
+    over.store(true);
+    unparker->unpark();
+    other.join();
+    EXPECT_EQ(sum, kRounds * (kRounds - 1) / 2);
+}
+
+// Given: what the hardware does with two stores and two loads, and what seq_cst forbids.
+TEST(Given9_Litmus, SeqCstLetsAtLeastOneSideSeeTheOther) {
+    constexpr int kRounds = 20'000;
+    std::atomic<int> x{0}, y{0}, gate{0};
+    int saw_y = 0, saw_x = 0, both_blind = 0;
+    std::thread other([&] {
+        for (int round = 1; round <= kRounds; ++round) {
+            while (gate.load() != 2 * round - 1) std::this_thread::yield();
+            y.store(round, std::memory_order_seq_cst);
+            saw_x = x.load(std::memory_order_seq_cst);
+            gate.store(2 * round);
+        }
+    });
+    for (int round = 1; round <= kRounds; ++round) {
+        gate.store(2 * round - 1);
+        x.store(round, std::memory_order_seq_cst);
+        saw_y = y.load(std::memory_order_seq_cst);
+        while (gate.load() != 2 * round) std::this_thread::yield();
+        both_blind += saw_y != round && saw_x != round;
+    }
+    other.join();
+    EXPECT_EQ(both_blind, 0) << "rounds in which neither thread saw the other's store";
+}
+
+}  // namespace
+}  // namespace starling

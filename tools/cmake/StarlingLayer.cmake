@@ -1,0 +1,175 @@
+# starling_layer(05_timers HEADERS timer_wheel.hh SOURCES timer_wheel.cc TESTS wheel_test.cc
+#                BENCH wheel_bench.cc DEMO demo.cc [EXECUTABLE http_echo.cc] [LIBS liburing::liburing])
+#
+# Makes the targets of one layer, once from solutions/ and once from steps/:
+#   starling_solutions_05_timers (starling::05_timers), starling_steps_05_timers    libraries
+#   test_solution_05, test_step_05     all cases of tests/05_timers
+#   demo_solution_05, demo_step_05     the step's demo
+#   bench_05_timers, bench_step_05_timers
+# A variant whose files are not there is left out; what needs it falls back on the other one.
+# Nothing of steps/ is in `all`: a learner's compile error stops only that step's own tests.
+
+find_package(liburing)
+if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT liburing_FOUND)
+    message(FATAL_ERROR "liburing was not found. Remedy: sudo apt install liburing-dev, "
+                        "or run ./workshop, which installs what is missing.")
+endif()
+
+function(starling_layer name)
+    cmake_parse_arguments(ARG "" "DEMO;EXECUTABLE" "HEADERS;SOURCES;TESTS;BENCH;LIBS" ${ARGN})
+    if(ARG_UNPARSED_ARGUMENTS)
+        message(FATAL_ERROR "tests/${name}/layer.cmake: what is \"${ARG_UNPARSED_ARGUMENTS}\"?")
+    endif()
+    string(SUBSTRING ${name} 0 2 number)
+
+    _starling_library(solutions ${name} "${PROJECT_SOURCE_DIR}/solutions/${name}")
+    _starling_library(steps ${name} "${STARLING_STEPS_DIR}/${name}")
+    _starling_next_bases(${name})
+    set_property(GLOBAL APPEND PROPERTY starling_headers ${ARG_HEADERS})
+
+    foreach(variant solutions steps)
+        set(library starling_${variant}_${name})
+        if(TARGET ${library} AND STARLING_TESTS)
+            _starling_programs(${variant} ${number} ${name} ${library})
+        endif()
+    endforeach()
+    if(ARG_EXECUTABLE)
+        _starling_executable(${name} ${ARG_EXECUTABLE})
+    endif()
+endfunction()
+
+# A file of a layer; where STARLING_ALT_DIR has one of the same name, that one.
+function(_starling_file out variant name dir file)
+    set(${out} "${dir}/${file}" PARENT_SCOPE)
+    if(variant STREQUAL "solutions" AND EXISTS "${STARLING_ALT_DIR}/${name}/${file}")
+        set(${out} "${STARLING_ALT_DIR}/${name}/${file}" PARENT_SCOPE)
+    endif()
+endfunction()
+
+function(_starling_library variant name dir)
+    if(NOT IS_DIRECTORY "${dir}")
+        return()
+    endif()
+    set(sources)
+    foreach(file IN LISTS ARG_SOURCES)
+        _starling_file(path ${variant} ${name} "${dir}" src/${file})
+        list(APPEND sources "${path}")
+    endforeach()
+    set(headers ${ARG_HEADERS})
+    list(TRANSFORM headers PREPEND "${dir}/include/starling/")
+    foreach(file IN LISTS headers sources)
+        if(NOT EXISTS "${file}")
+            message(WARNING "${file} is missing, so ${variant}/${name} is left out. "
+                            "Remedy: git checkout -- ${variant}/${name}")
+            return()
+        endif()
+    endforeach()
+
+    set(library starling_${variant}_${name})
+    if(sources)
+        add_library(${library} STATIC ${sources})
+        set(scope PUBLIC)
+        target_link_libraries(${library} PRIVATE starling_options)
+    else()
+        add_library(${library} INTERFACE)
+        set(scope INTERFACE)
+    endif()
+    if(variant STREQUAL "solutions")
+        add_library(starling::${name} ALIAS ${library})
+        if(EXISTS "${STARLING_ALT_DIR}/${name}/include")
+            target_include_directories(${library} BEFORE ${scope}
+                                       "${STARLING_ALT_DIR}/${name}/include")
+        endif()
+    else()
+        set_target_properties(${library} PROPERTIES EXCLUDE_FROM_ALL ON)
+        target_link_libraries(${library} ${scope} starling_blank_options)
+        target_include_directories(${library} ${scope}
+                                   "${PROJECT_SOURCE_DIR}/tests/support/include")
+    endif()
+    target_sources(${library} ${scope} FILE_SET HEADERS BASE_DIRS "${dir}/include"
+                   FILES ${headers})
+    get_property(below GLOBAL PROPERTY starling_${variant}_stands_on)
+    target_link_libraries(${library} ${scope} ${below} starling_language ${ARG_LIBS})
+endfunction()
+
+# Decides what the next layer of each variant stands on.
+function(_starling_next_bases name)
+    set(reference starling_solutions_${name})
+    set(own starling_steps_${name})
+    if(TARGET ${reference})
+        set_property(GLOBAL PROPERTY starling_solutions_stands_on ${reference})
+    elseif(TARGET ${own})
+        set_property(GLOBAL PROPERTY starling_solutions_stands_on ${own})
+    endif()
+    if(TARGET ${own} AND (STARLING_BASE STREQUAL "steps" OR NOT TARGET ${reference}))
+        set_property(GLOBAL PROPERTY starling_steps_stands_on ${own})
+    elseif(TARGET ${reference})
+        set_property(GLOBAL PROPERTY starling_steps_stands_on ${reference})
+    endif()
+endfunction()
+
+# Those of the files that are there, with their directory.
+function(_starling_existing out dir)
+    set(paths)
+    foreach(file IN LISTS ARGN)
+        cmake_path(SET path NORMALIZE "${dir}/${file}")
+        if(EXISTS "${path}")
+            list(APPEND paths "${path}")
+        else()
+            message(WARNING "${path} is missing and left out. Remedy: git checkout -- tests")
+        endif()
+    endforeach()
+    set(${out} "${paths}" PARENT_SCOPE)
+endfunction()
+
+function(_starling_program target variant)
+    add_executable(${target} ${ARGN})
+    target_link_libraries(${target} PRIVATE starling_options ${library})
+    if(variant STREQUAL "steps")
+        set_target_properties(${target} PROPERTIES EXCLUDE_FROM_ALL ON)
+    endif()
+endfunction()
+
+# Tests, benchmarks and demo of one layer in one variant.
+function(_starling_programs variant number name library)
+    set(tests "${PROJECT_SOURCE_DIR}/tests/${name}")
+    if(variant STREQUAL "steps")
+        set(dir "${STARLING_STEPS_DIR}/${name}")
+        set(one step)
+        set(bench bench_step_${name})
+    else()
+        set(dir "${PROJECT_SOURCE_DIR}/solutions/${name}")
+        set(one solution)
+        set(bench bench_${name})
+    endif()
+
+    _starling_existing(ARG_TESTS "${tests}" ${ARG_TESTS})
+    _starling_existing(ARG_BENCH "${tests}/bench" ${ARG_BENCH})
+    starling_add_cases(${one}${number} test_${one}_${number} ${library} ${ARG_TESTS})
+
+    if(ARG_BENCH AND benchmark_FOUND)
+        _starling_program(${bench} ${variant} ${ARG_BENCH})
+        target_link_libraries(${bench} PRIVATE benchmark::benchmark_main
+                              $<$<STREQUAL:${variant},steps>:starling_todo_guard>)
+        set_property(GLOBAL APPEND PROPERTY starling_benches_${variant} ${bench})
+    endif()
+    if(ARG_DEMO AND EXISTS "${dir}/${ARG_DEMO}")
+        _starling_program(demo_${one}_${number} ${variant} "${dir}/${ARG_DEMO}")
+        target_link_libraries(demo_${one}_${number} PRIVATE starling_todo_guard)
+    endif()
+endfunction()
+
+# The layer's own program, http_echo; the learner's is step_http_echo.
+function(_starling_executable name file)
+    get_filename_component(program ${file} NAME_WE)
+    set(library starling_solutions_${name})
+    if(TARGET ${library} AND EXISTS "${PROJECT_SOURCE_DIR}/solutions/${name}/${file}")
+        _starling_program(${program} solutions "${PROJECT_SOURCE_DIR}/solutions/${name}/${file}")
+        install(TARGETS ${program})
+    endif()
+    set(library starling_steps_${name})
+    if(TARGET ${library} AND STARLING_TESTS AND EXISTS "${STARLING_STEPS_DIR}/${name}/${file}")
+        _starling_program(step_${program} steps "${STARLING_STEPS_DIR}/${name}/${file}")
+        target_link_libraries(step_${program} PRIVATE starling_todo_guard)
+    endif()
+endfunction()

@@ -1,0 +1,1 @@
+"""`./workshop race`: Starling, the floor and the peers side by side."""

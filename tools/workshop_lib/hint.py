@@ -1,0 +1,40 @@
+"""`./workshop hint 5.2 [2]`: one tier of an exercise's hints, out of the chapter."""
+from __future__ import annotations
+
+import re
+
+from .common import STEPS, WorkshopError, bold, layer_of, relative, say
+
+DETAILS = re.compile(r"<details>\s*<summary>(.*?)</summary>\s*(.*?)\s*</details>", re.S)
+
+
+def hints_of(chapter: str, exercise: str) -> list[tuple[str, str]]:
+    """(summary, text) of every collapsed block in the exercise's section."""
+    heading = re.search(rf"^(#+)[^\n#]*\b{re.escape(exercise)}\b[^\n]*$", chapter, re.M)
+    if not heading:
+        return []
+    rest = chapter[heading.end():]
+    level = len(heading[1])
+    end = re.search(rf"^#{{1,{level}}} ", rest, re.M)
+    section = rest[:end.start()] if end else rest
+    return [(summary.strip(), text.strip()) for summary, text in DETAILS.findall(section)]
+
+
+def hint_command(arguments: list[str]) -> int:
+    if not arguments or not re.fullmatch(r"\d+\.\d+", arguments[0]):
+        raise WorkshopError("name an exercise", "for example: ./workshop hint 5.2")
+    exercise = arguments[0]
+    chapter = STEPS / layer_of(exercise) / "README.md"
+    if not chapter.exists():
+        raise WorkshopError(f"{relative(chapter)} is missing", f"git checkout -- {relative(chapter)}")
+    hints = hints_of(chapter.read_text(encoding="utf-8"), exercise)
+    if not hints:
+        raise WorkshopError(f"{relative(chapter)} has no hint for {exercise}")
+    tier = int(arguments[1]) if len(arguments) > 1 and arguments[1].isdigit() else 1
+    if tier < 1 or tier > len(hints):
+        raise WorkshopError(f"{exercise} has {len(hints)} hints", f"./workshop hint {exercise} 1")
+    summary, text = hints[tier - 1]
+    say(bold(f"{exercise}, hint {tier} of {len(hints)}: {summary}") + f"\n\n{text}\n")
+    if tier < len(hints):
+        say(f"The next one: ./workshop hint {exercise} {tier + 1}")
+    return 0

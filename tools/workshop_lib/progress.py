@@ -1,0 +1,204 @@
+"""`./workshop`: builds every step, runs its cases, and shows how far the learner is."""
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+
+from . import packages
+from .builds import Tree, first_errors, workshop_tree
+from .cases import Case, Result, list_cases, run_cases
+from .common import (LAYERS, STEPS, WorkshopError, bold, green, present_layers, red, relative, say)
+from .generate import exercise_key, read_manifest
+from .output import said
+
+RESULTS = ".workshop-results.json"
+
+
+class Step:
+    """What is known about one step: its cases' results, or why it does not compile."""
+
+    def __init__(self, layer: str):
+        self.layer = layer
+        self.number = layer[:2]
+        self.manifest = read_manifest(STEPS / layer)["exercises"]
+        self.results: list[Result] = []
+        self.broken = ""
+
+    @property
+    def green(self) -> int:
+        return sum(result.ok for result in self.results)
+
+    @property
+    def red(self) -> int:
+        return len(self.results) - self.green
+
+    @property
+    def done(self) -> bool:
+        return not self.broken and self.red == 0
+
+    def exercises(self) -> list[str]:
+        tested = {"{}.{}".format(*r.case.exercise) for r in self.results if r.case.exercise}
+        return sorted({*self.manifest, *tested}, key=exercise_key)
+
+    def is_green(self, exercise: str) -> bool:
+        own = [r for r in self.results if r.case.exercise == exercise_key(exercise)]
+        return not self.broken and bool(own) and all(r.ok for r in own)
+
+
+def check_steps(tree: Tree, layers: list[str]) -> list[Step]:
+    steps = [Step(layer) for layer in layers]
+    known = tree.targets()
+    for step in steps:
+        if f"test_step_{step.number}" not in known:
+            step.broken = (f"  CMake left it out, because a file is missing; "
+                           f"git checkout -- steps/{step.layer} brings the files back")
+    built = tree.build(*[f"test_step_{step.number}" for step in steps if not step.broken],
+                       keep_going=True)
+    cases: dict[str, list[Case]] = {}
+    for case in list_cases(tree.directory, "step"):
+        cases.setdefault(case.prefix, []).append(case)
+    cache = _load(tree.directory / RESULTS)
+    for step in steps:
+        if step.broken:
+            continue
+        if built.returncode != 0 and not tree.is_built(f"test_step_{step.number}"):
+            step.broken = _errors_of(step, built.stdout)
+        else:
+            step.results = _results(step, cases.get(f"step{step.number}", []), cache)
+    (tree.directory / RESULTS).write_text(json.dumps(cache))
+    return steps
+
+
+def _load(path: Path) -> dict:
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+
+
+def _results(step: Step, cases: list[Case], cache: dict) -> list[Result]:
+    """Runs the cases, unless this very program was run before."""
+    if not cases:
+        return []
+    program = Path(cases[0].command[0])
+    key = hashlib.sha256(program.read_bytes()).hexdigest()
+    known = cache.get(step.layer, {})
+    if known.get("program") == key and set(known["results"]) == {c.name for c in cases}:
+        return [Result(c, *known["results"][c.name]) for c in cases]
+    results = run_cases(cases)
+    cache[step.layer] = {"program": key,
+                         "results": {r.case.name: [r.status, r.output[-4000:]] for r in results}}
+    return results
+
+
+def _errors_of(step: Step, output: str) -> str:
+    plain = re.sub(r"\x1b\[[0-9;]*[mK]", "", output)
+    own = [line for line in plain.splitlines() if f"/{step.layer}/" in line and ": error:" in line
+           or f"/{step.layer}/" in line and ": fatal error:" in line]
+    return first_errors("\n".join(own) if own else plain, at_most=4)
+
+
+def print_table(steps: list[Step]) -> None:
+    say()
+    say(bold(f"  {'step':<20}{'exercises':<44}green    red"))
+    for step in steps:
+        names = [(green(e + " ✓") if step.is_green(e) else red(e + " ·")) for e in step.exercises()]
+        width = sum(len(e) + 4 for e in step.exercises())
+        row = "  ".join(names) + " " * max(0, 44 - width)
+        count = red("does not compile") if step.broken else f"{step.green:>5}  {step.red:>5}"
+        say(f"  {step.layer:<20}{row}{count}")
+    say()
+
+
+def next_thing(step: Step) -> str:
+    """The first thing to do in a step that is not green."""
+    if step.broken:
+        return f"{bold(step.layer)} does not compile:\n{step.broken}"
+    for exercise in step.exercises():
+        if step.is_green(exercise):
+            continue
+        failing = [r for r in step.results if not r.ok and r.case.exercise == exercise_key(exercise)]
+        if not failing:
+            continue
+        entry = step.manifest.get(exercise, {"title": "", "places": []})
+        places = _still_blank(step, exercise) or [
+            f"{relative(STEPS / step.layer / name)}  {function}" for name, function in entry["places"]]
+        lines = [f"Next: {bold('exercise ' + exercise)}, {entry['title']}", *("  in " + p for p in places)]
+        lines.append(f"  first red case: {failing[0].case.name}")
+        lines.append(f"  read \"{exercise}\" in {relative(STEPS / step.layer)}/README.md; "
+                     f"check with ./workshop {step.number}")
+        return "\n".join(lines)
+    failing = [r.case.name for r in step.results if not r.ok]
+    return f"Next: {step.layer}, where {failing[0]} is red; ./workshop {step.number} shows why"
+
+
+def _still_blank(step: Step, exercise: str) -> list[str]:
+    """Where the stubs of an exercise are now, with line numbers."""
+    found = []
+    pattern = re.compile(r'\btodo(?:_soft)?(?:<[^("]*>)?\(\s*"' + re.escape(exercise) + r'",\s*"([^"]+)"')
+    for path in sorted((STEPS / step.layer).rglob("*")):
+        if path.suffix not in (".hh", ".cc"):
+            continue
+        for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
+            stub = pattern.search(line)
+            if stub:
+                found.append(f"{relative(path)}:{number}  {stub[1]}")
+    return found
+
+
+def main(yes: bool) -> int:
+    packages.ensure(yes)
+    why = packages.io_uring_state()
+    tree = workshop_tree()
+    layers = present_layers()
+    if not layers:
+        raise WorkshopError("there are no steps here", "git checkout -- steps tests")
+    if not (tree.directory / "build.ninja").exists():
+        say("Configuring build/ (once), then building every step; the first time takes minutes.")
+    tree.configure()
+    steps = check_steps(tree, layers)
+    print_table(steps)
+    if why:
+        say(f"{why}: epoll is used instead, and the cases about io_uring itself are skipped.\n")
+    todo = next((step for step in steps if not step.done), None)
+    if todo:
+        say(next_thing(todo))
+    else:
+        say("Every step is green. ./workshop demo serves HTTP; "
+            "-DSTARLING_BASE=steps stacks your own ten layers.")
+    return 0
+
+
+def check_one(layer: str, yes: bool) -> int:
+    """`./workshop 05`: one step, and what its red cases say."""
+    if layer not in present_layers():
+        raise WorkshopError(f"{layer} has no tests here",
+                            "git checkout -- tests" if layer in LAYERS else "")
+    packages.ensure(yes)
+    tree = workshop_tree()
+    tree.configure()
+    step = check_steps(tree, [layer])[0]
+    _print_failures(step)
+    print_table([step])
+    say(f"{step.layer} is green." if step.done else next_thing(step))
+    return 0 if step.done else 1
+
+
+def _print_failures(step: Step) -> None:
+    """What each red case said; those that only wait for a blank exercise share one paragraph."""
+    waiting: dict[str, list[str]] = {}
+    for result in step.results:
+        text = said(result.output, indent="")
+        if result.ok:
+            continue
+        if text.startswith("NotImplemented:"):
+            waiting.setdefault(text.splitlines()[0], []).append(result.case.name)
+        else:
+            say(red(f"step{step.number}.{result.case.name}"))
+            say("\n".join("    " + line for line in text.splitlines()) + "\n")
+    for sentence, names in waiting.items():
+        say(red(sentence))
+        say("\n".join("    " + name for name in names[:3])
+            + (f"\n    and {len(names) - 3} more" if len(names) > 3 else "") + "\n")

@@ -1,0 +1,1 @@
+"""The parts of `./workshop test`. runner.py lists them in order."""

@@ -12,10 +12,9 @@ void AcquireOperation::start(Continuation& c) noexcept {
     wait_in(semaphore_.waiting_, c);
 }
 
-void AcquireOperation::on_stop(StopNode& node) noexcept {
-    auto& self = static_cast<AcquireOperation&>(node);
-    Semaphore& semaphore = self.semaphore_;
-    self.withdraw();
+void AcquireOperation::end_early() noexcept {
+    Semaphore& semaphore = semaphore_;
+    withdraw();
     semaphore.serve();  // It may have been the one that held up the rest.
 }
 

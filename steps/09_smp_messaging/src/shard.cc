@@ -58,12 +58,12 @@ bool Shard::Steward::before_sleep() noexcept {
 
 void Shard::report_who_is_alive() {
     report_at_ = TimePoint::max();
-    if (!options_.on_slow_shutdown || smp_.quiescent()) return;
-    std::string text = "shutdown: shard " + std::to_string(id_) + " still has";
-    if (executor_.has_live_tasks()) text += " the tasks: " + executor_.live_task_names() + ";";
-    text += " " + std::to_string(mailbox_.outstanding()) +
-            " requests that no shard has answered, " + std::to_string(driver_->in_flight()) +
-            " I/O operations in flight";
+    const bool tasks = executor_.has_live_tasks();
+    if (!tasks && mailbox_.outstanding() == 0 && driver_->in_flight() == 0) return;  // Not this one.
+    std::string text = "shutdown: shard " + std::to_string(id_) + " still has ";
+    if (tasks) text += "the tasks: " + executor_.live_task_names() + "; ";
+    text += std::to_string(mailbox_.outstanding()) + " requests that no shard has answered, " +
+            std::to_string(driver_->in_flight()) + " I/O operations in flight";
     options_.on_slow_shutdown(text);
 }
 

@@ -2,23 +2,40 @@
 #include <starling/todo.hh>
 
 namespace starling {
+namespace {
+
+std::span<const std::byte> bytes_of(const ByteBuffer& buffer) {
+    return std::as_bytes(std::span(buffer.view()));
+}
+
+}  // namespace
 
 // Exchanges.
 
 std::unique_ptr<HttpExchange> HttpExchangePool::take() {
-    if (free_.empty()) return std::make_unique<HttpExchange>(shared_);
-    std::unique_ptr<HttpExchange> exchange = std::move(free_.back());
-    free_.pop_back();
+    if (exchanges_.empty()) return std::make_unique<HttpExchange>(shared_);
+    std::unique_ptr<HttpExchange> exchange = std::move(exchanges_.back());
+    exchanges_.pop_back();
     return exchange;
 }
 
-void HttpExchangePool::give_back(std::unique_ptr<HttpExchange> exchange) noexcept {
-    if (free_.size() == kFreeMax) return;
+ByteBuffer HttpExchangePool::give_back(std::unique_ptr<HttpExchange> exchange) {
+    ByteBuffer output = std::move(exchange->output);
+    if (exchanges_.size() == kFreeMax) return output;
     exchange->session.reset();
     exchange->carry.trim(kBytesMax);
-    exchange->output.trim(kBytesMax);
     exchange->head_bytes.trim(kBytesMax);
-    free_.push_back(std::move(exchange));
+    if (!outputs_.empty()) {
+        exchange->output = std::move(outputs_.back());
+        outputs_.pop_back();
+    }
+    exchanges_.push_back(std::move(exchange));
+    return output;
+}
+
+void HttpExchangePool::give_back(ByteBuffer output) noexcept {
+    output.trim(kBytesMax);
+    if (outputs_.size() < kFreeMax) outputs_.push_back(std::move(output));
 }
 
 // One client.
@@ -31,8 +48,20 @@ Task<> HttpConnection::serve() {
             const bool any = co_await stream_.readable();
             if (!any) break;
             exchange_ = exchanges_.take();
-            answered_last = !co_await work();
-            exchanges_.give_back(std::move(exchange_));
+            const HttpSession::Next next = advance();
+            if (next != HttpSession::Next::more || !input().empty()) {
+                answered_last = !co_await work(next);
+            }
+            // As a rule all is answered by now, and only has to be sent: without a further coroutine.
+            ByteBuffer answers = exchanges_.give_back(std::move(exchange_));
+            if (!answers.empty()) {
+                stream_.set_write_deadline(after(timeouts_.write));
+                const std::size_t sent = co_await stream_.write_some(bytes_of(answers));
+                shared_.stats.bytes_out += sent;
+                answers.consume(sent);
+                if (!answers.empty()) co_await send(answers);
+            }
+            exchanges_.give_back(std::move(answers));
         }
     } catch (const std::exception&) {
         // Idle for too long, gone, or too slow to take its answer: there is nobody to tell.
@@ -44,10 +73,9 @@ Task<> HttpConnection::serve() {
     }
 }
 
-// From the first byte until nothing is left. Returns whether the connection goes on.
-Task<bool> HttpConnection::work() {
+// Answers whatever can be answered at once, as far as it has arrived: the answers leave together.
+HttpSession::Next HttpConnection::advance() {
     HttpExchange& x = *exchange_;
-    bool head_begun = false;
     for (;;) {
         const std::string_view all = input();
         std::string_view rest = all;
@@ -55,25 +83,31 @@ Task<bool> HttpConnection::work() {
         const std::size_t taken = all.size() - rest.size();
         if (taken > 0) {
             consume(taken);
-            head_begun = false;
+            x.head_begun = false;
         }
-        bool open = next != HttpSession::Next::close;
+        if (next != HttpSession::Next::more || x.output.size() >= HttpSession::kOutputMax) return next;
+        if (rest.empty() ? input().empty() : !extend_input()) return next;
+    }
+}
+
+// What takes longer: heads in pieces, requests for coroutines, output without end. Returns whether the
+// connection goes on; what is left of the output is to be sent.
+Task<bool> HttpConnection::work(HttpSession::Next next) {
+    HttpExchange& x = *exchange_;
+    for (;; next = advance()) {
+        if (next == HttpSession::Next::close) co_return false;
         if (next == HttpSession::Next::handle) {
-            head_begun = false;
-            open = co_await handle();
-        } else if (next == HttpSession::Next::more && x.output.size() < HttpSession::kOutputMax) {
-            // More of the same may have arrived already: then its answers leave with these.
-            if (rest.empty() ? !input().empty() : extend_input()) continue;
-            if (!x.output.empty()) co_await flush();
-            if (rest.empty()) {
-                if (input().empty()) co_return true;
-                continue;
-            }
-            open = co_await receive_head(std::exchange(head_begun, true));
-            extend_input();
+            const bool open = co_await handle();
+            if (!open) co_return false;
+            continue;
         }
-        if (!open || x.output.size() >= HttpSession::kOutputMax) co_await flush();
+        if (input().empty()) co_return true;
+        const bool is_full = x.output.size() >= HttpSession::kOutputMax;
+        co_await send(x.output);
+        if (is_full) continue;
+        const bool open = co_await receive_head(std::exchange(x.head_begun, true));
         if (!open) co_return false;
+        extend_input();
     }
 }
 
@@ -95,12 +129,10 @@ Task<bool> HttpConnection::receive_head(bool begun) {
     // END 10.4
 }
 
-Task<> HttpConnection::flush() {
-    ByteBuffer& output = exchange_->output;
+Task<> HttpConnection::send(ByteBuffer& output) {
     stream_.set_write_deadline(after(timeouts_.write));
     while (!output.empty()) {
-        const std::string_view all = output.view();
-        const std::size_t sent = co_await stream_.write_some(std::as_bytes(std::span(all)));
+        const std::size_t sent = co_await stream_.write_some(bytes_of(output));
         shared_.stats.bytes_out += sent;
         output.consume(sent);
     }
@@ -118,7 +150,9 @@ Task<bool> HttpConnection::handle() {
     consume(session.head_bytes());
     x.body = BodyDecoder(session.framing(), shared_.limits.body_bytes_max);
     x.piece_bytes = 0;
-    x.expects_continue = session.head().count(FieldId::expect) > 0 && !x.body.done();
+    x.head_begun = false;
+    x.expects_continue = session.head().count(FieldId::expect) > 0 &&
+                         session.head().minor_version() > 0 && !x.body.done();
 
     Request request(session.head(), session.framing(), *this);
     Response response = co_await ask_handler(request);
@@ -175,7 +209,7 @@ Task<> HttpConnection::write(std::string_view data) {
         x.output.append(data);
         x.announced -= data.size();
     }
-    if (x.output.size() >= kFlushBytes) co_await flush();
+    if (x.output.size() >= kFlushBytes) co_await send(x.output);
 }
 
 Task<std::string_view> HttpConnection::read() {
@@ -200,7 +234,7 @@ Task<std::string_view> HttpConnection::read() {
 // The client may wait for what we have for it, before it sends the next piece.
 Task<> HttpConnection::receive_body() {
     if (std::exchange(exchange_->expects_continue, false)) exchange_->output.append(kContinue);
-    if (!exchange_->output.empty()) co_await flush();
+    if (!exchange_->output.empty()) co_await send(exchange_->output);
     stream_.set_read_deadline(after(timeouts_.body));
     bool open = false;
     bool late = false;

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <starling/http_chars.hh>
 #include <starling/http_parser.hh>
 #include <utility>
@@ -72,7 +73,8 @@ bool RequestParser::acceptable(std::string_view line, std::size_t head_bytes,
             return fail(414, "the request line is too long");
         }
     }
-    return head_bytes <= limits_.head_bytes_max || fail(431, "the request head is too long");
+    const std::size_t bytes_max = std::min(limits_.head_bytes_max, RequestHead::kBytesMax);
+    return head_bytes <= bytes_max || fail(431, "the request head is too long");
 }
 
 bool RequestParser::check_hosts() noexcept {

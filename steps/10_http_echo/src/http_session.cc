@@ -34,7 +34,13 @@ bool HttpSession::answer_at_once(std::string_view& input, ByteBuffer& output) {
     const auto length = static_cast<std::size_t>(framing_.length);
     const Request request(head(), input.substr(head_bytes(), length));
     Reply reply(output, shared_.date.text(), mode_);
-    if (!shared_.handler.answer(request, reply)) return false;
+    try {
+        if (!shared_.handler.answer(request, reply)) return false;
+    } catch (const std::exception&) {
+        ++shared_.stats.errors;
+        mode_.keep_alive = false;
+        reply.send(500, "text/plain", "the handler failed");
+    }
     input.remove_prefix(head_bytes() + length);
     return true;
 }

@@ -174,8 +174,8 @@ class ChannelState : public Pooled {
     }
 
     Ring<T> ring_;
-    IntrusiveList<SendOperation<T>> senders_waiting_;
-    IntrusiveList<RecvOperation<T>> receivers_waiting_;
+    WaitLine<SendOperation<T>> senders_waiting_;
+    WaitLine<RecvOperation<T>> receivers_waiting_;
     std::size_t senders_ = 0;
     std::size_t refs_ = 0;
     bool open_ = true;
@@ -190,12 +190,10 @@ template <class T>
 class SendOperation : public Waiter {
   public:
     SendOperation(detail::ChannelState<T>& state, T&& value) noexcept
-        : Waiter(&on_stop), state_(state), value_(std::move(value)) {}
+        : state_(state), value_(std::move(value)) {}
     SendOperation(SendOperation&&) noexcept = default;
     ~SendOperation() {
-        if (!started()) return;
-        abandon();
-        state_.drop_ref();
+        if (started()) [[unlikely]] leave();
     }
 
     bool ready() {
@@ -220,15 +218,19 @@ class SendOperation : public Waiter {
     /// The value of a send that was stopped, or never awaited.
     T&& take_back() noexcept { return std::move(value_); }
 
-  private:
-    friend class detail::ChannelState<T>;
-    static void on_stop(StopNode& node) noexcept { static_cast<SendOperation&>(node).end_early(); }
     /// The context was stopped while this waits. Never called once it was granted.
     void end_early() noexcept {
         // BEGIN 6.4: an operation that is stopped
         // A send that is stopped has not happened.
         return todo_soft("6.4", "SendOperation::end_early");
         // END 6.4
+    }
+
+  private:
+    friend class detail::ChannelState<T>;
+    [[gnu::noinline]] void leave() noexcept {
+        abandon();
+        state_.drop_ref();
     }
 
     detail::ChannelState<T>& state_;  // Borrows: until start; then it keeps the state alive.
@@ -241,17 +243,13 @@ class SendOperation : public Waiter {
 template <class T>
 class RecvOperation : public Waiter {
   public:
-    explicit RecvOperation(detail::ChannelState<T>& state) noexcept
-        : Waiter(&on_stop), state_(state) {}
+    explicit RecvOperation(detail::ChannelState<T>& state) noexcept : state_(state) {}
     RecvOperation(RecvOperation&& other) noexcept
         : Waiter(std::move(other)),
           state_(other.state_),
           value_(std::exchange(other.value_, std::nullopt)) {}
     ~RecvOperation() {
-        if (value_.has_value()) give_back();
-        if (!started()) return;
-        abandon();
-        state_.drop_ref();
+        if (value_.has_value() || started()) [[unlikely]] leave();
     }
 
     bool ready() { return value_.has_value() || state_.try_receive(value_); }
@@ -270,15 +268,21 @@ class RecvOperation : public Waiter {
         return result;
     }
 
-  private:
-    friend class detail::ChannelState<T>;
-    static void on_stop(StopNode& node) noexcept { static_cast<RecvOperation&>(node).end_early(); }
     /// The context was stopped while this waits. Never called once it was granted.
     void end_early() noexcept {
         // BEGIN 6.4: an operation that is stopped
         // Whoever waits for a value and is stopped gets none.
         return todo_soft("6.4", "RecvOperation::end_early");
         // END 6.4
+    }
+
+  private:
+    friend class detail::ChannelState<T>;
+    [[gnu::noinline]] void leave() noexcept {
+        if (value_.has_value()) give_back();
+        if (!started()) return;
+        abandon();
+        state_.drop_ref();
     }
     /// This goes, and nobody has taken the value.
     void give_back() noexcept {

@@ -40,7 +40,7 @@ class Gate {
     /// Waits until everybody has left.
     class CloseOperation : public Waiter {
       public:
-        explicit CloseOperation(Gate& gate) noexcept : Waiter(&on_stop), gate_(gate) {}
+        explicit CloseOperation(Gate& gate) noexcept : gate_(gate) {}
         CloseOperation(CloseOperation&&) noexcept = default;
         ~CloseOperation() { abandon(); }
 
@@ -57,9 +57,6 @@ class Gate {
         }
 
       private:
-        static void on_stop(StopNode& node) noexcept {
-            static_cast<CloseOperation&>(node).withdraw();
-        }
         Gate& gate_;  // Borrows: it outlives those who wait.
     };
 
@@ -92,7 +89,7 @@ class Gate {
   private:
     std::size_t count_ = 0;
     bool closed_ = false;
-    IntrusiveList<CloseOperation> closing_;
+    WaitLine<CloseOperation> closing_;
 };
 
 }  // namespace starling

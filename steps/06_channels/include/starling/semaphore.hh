@@ -47,7 +47,7 @@ class [[nodiscard]] Permit {
 class AcquireOperation : public Waiter {
   public:
     AcquireOperation(Semaphore& semaphore, std::size_t count) noexcept
-        : Waiter(&on_stop), semaphore_(semaphore), count_(count) {}
+        : semaphore_(semaphore), count_(count) {}
     AcquireOperation(AcquireOperation&& other) noexcept
         : Waiter(std::move(other)),
           semaphore_(other.semaphore_),
@@ -66,9 +66,10 @@ class AcquireOperation : public Waiter {
         return {semaphore_, count_};
     }
 
+    void end_early() noexcept;
+
   private:
     friend class Semaphore;
-    static void on_stop(StopNode& node) noexcept;
     /// This goes, and nobody has taken the permits, or waits for them any more.
     void give_up() noexcept;
 
@@ -106,7 +107,7 @@ class Semaphore {
     void serve() noexcept;
 
     std::size_t available_;
-    IntrusiveList<AcquireOperation> waiting_;
+    WaitLine<AcquireOperation> waiting_;
 };
 
 inline void Permit::release() noexcept {

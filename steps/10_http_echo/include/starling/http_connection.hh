@@ -34,30 +34,36 @@ struct HttpTimeouts {
 struct HttpExchange {
     explicit HttpExchange(HttpShared& shared) : session(shared) {}
     HttpSession session;
-    ByteBuffer carry;       // Input that is split between two buffers, put together.
-    ByteBuffer output;      // Answers that have not been sent.
+    ByteBuffer output;        // Answers that have not been sent.
+    ByteBuffer carry;         // Input that is split between two buffers, put together.
+    bool head_begun = false;  // Part of a head is here, and its deadline is set.
 
     // Of the request that a coroutine handles.
     ByteBuffer head_bytes;
     BodyDecoder body;
-    std::size_t piece_bytes = 0;     // Of the input: what `read` has returned last.
-    bool expects_continue = false;   // The client waits for a word before it sends the body.
-    bool chunked = false;            // The answer is…
-    std::uint64_t announced = 0;     // …or has so many bytes left to write.
+    std::size_t piece_bytes = 0;    // Of the input: what `read` has returned last.
+    bool expects_continue = false;  // The client waits for a word before it sends the body.
+    bool chunked = false;           // The answer is…
+    std::uint64_t announced = 0;    // …or has so many bytes left to write.
 };
 
-/// The exchanges of one shard that nobody uses. \affinity owner shard
+/// The exchanges of one shard that nobody uses. The one that was used last goes out first: it is still in
+/// the cache. \affinity owner shard
 class HttpExchangePool {
   public:
     explicit HttpExchangePool(HttpShared& shared) noexcept : shared_(shared) {}
     std::unique_ptr<HttpExchange> take();
-    void give_back(std::unique_ptr<HttpExchange> exchange) noexcept;
+    /// Takes it back, but for its output, which takes longer to be sent: that is returned.
+    ByteBuffer give_back(std::unique_ptr<HttpExchange> exchange);
+    /// Takes back the memory of an output that has been sent.
+    void give_back(ByteBuffer output) noexcept;
 
   private:
     static constexpr std::size_t kFreeMax = 256;
     static constexpr std::size_t kBytesMax = 16 * 1024;  // Kept of each buffer.
     HttpShared& shared_;  // Borrows: the server's.
-    std::vector<std::unique_ptr<HttpExchange>> free_;
+    std::vector<std::unique_ptr<HttpExchange>> exchanges_;
+    std::vector<ByteBuffer> outputs_;
 };
 
 /// \affinity owner shard
@@ -90,14 +96,15 @@ class HttpConnection final : public ListLink, private BodySource, private BodyWr
     static constexpr std::size_t kFlushBytes = 16 * 1024;    // Of a streamed body.
     static constexpr std::size_t kDiscardBytes = 64 * 1024;  // Of a body that the handler left unread.
 
-    Task<bool> work();
+    HttpSession::Next advance();
+    Task<bool> work(HttpSession::Next next);
     Task<bool> receive_head(bool begun);
     Task<bool> handle();
     Task<Response> ask_handler(Request& request);
     Task<> send_response(Response& response);
     Task<bool> discard_body();
     Task<> receive_body();
-    Task<> flush();
+    Task<> send(ByteBuffer& output);
     Task<std::string_view> read() override;
     Task<> write(std::string_view data) override;
 

@@ -126,7 +126,8 @@ TEST_P(Ex7_5_Sleep, UnparkBeforeTheParkCounts) {
     for (int i = 0; i < 3; ++i) {
         driver->unparker()->unpark();
         driver->unparker()->unpark();
-        driver->park(TimePoint::max());  // Or this case ends by its time limit.
+        // Sleeps for ever if the wake-up is lost; a stub can only lose it.
+        driver->park(testing_support::met_a_stub() ? TimePoint::min() : TimePoint::max());
         driver->poll();
     }
     const auto deadline = Clock::steady().now() + std::chrono::milliseconds(5);
@@ -138,22 +139,26 @@ TEST_P(Ex7_5_Sleep, UnparkBeforeTheParkCounts) {
 TEST_P(Ex7_5_Sleep, UnparkFromAnotherThreadEndsTheSleep) {
     auto driver = testing_support::make_test_driver(GetParam());
     if (driver == nullptr) return;
-    std::atomic<int> rounds = 0;
-    std::thread other([unparker = driver->unparker(), &rounds] {
-        for (int i = 0; i < 100; ++i) {
-            rounds.store(i + 1);
+    std::atomic<int> round = 0;  // Odd: the other thread has begun to unpark; even: this one is awake.
+    std::atomic<bool> overslept = false;
+    std::thread other([&, unparker = driver->unparker()] {
+        for (int i = 1; i < 200 && !overslept; i += 2) {
+            round = i;
             unparker->unpark();
-            while (rounds.load() == i + 1) std::this_thread::yield();
+            while (round == i && !overslept) std::this_thread::yield();
         }
     });
-    for (int i = 0; i < 100; ++i) {
-        while (rounds.load() != i + 1) {
-            driver->park(TimePoint::max());
+    for (int i = 1; i < 200 && !overslept; i += 2) {
+        while (round != i && !overslept) {
+            const auto deadline = Clock::steady().now() + std::chrono::seconds(2);
+            driver->park(deadline);
             driver->poll();
+            overslept = Clock::steady().now() >= deadline;
         }
-        rounds.store(-1);
+        round = i + 1;
     }
     other.join();
+    EXPECT_FALSE(overslept) << "it was unparked, and slept for two seconds";
 }
 
 TEST_P(Ex7_5_Sleep, UnparkerOutlivesTheDriver) {

@@ -41,19 +41,22 @@ void Executor::adopt(std::shared_ptr<detail::SpawnedBase> task) {
     schedule(spawned.body());
 }
 
+// Of 21 that are taken, at least 16, 4 and 1 are looked for at high, normal and low first.
 Continuation& Executor::next() {
+    const std::size_t turn = taken_++ % 21;
+    std::size_t i = turn < 16 ? 0 : turn < 20 ? 1 : 2;
+    while (queues_[i].empty()) i = (i + 1) % kPriorities;
+    ContinuationQueue& queue = queues_[i];
     if (shuffle_) {
-        std::uniform_int_distribution<std::size_t> any(0, queue_.size() - 1);
-        std::swap(queue_.front(), queue_[any(*shuffle_)]);
+        for (auto n = (*shuffle_)() % 4; n > 0; --n) queue.push(queue.pop());
     }
-    Continuation& c = *queue_.front();
-    queue_.pop_front();
-    return c;
+    --queued_;
+    return queue.pop();
 }
 
 void Executor::run_queued(std::size_t at_most) {
     ++stats_.turns;
-    for (std::size_t n = 0; n < at_most && !queue_.empty(); ++n) {
+    for (std::size_t n = 0; n < at_most && queued_ > 0; ++n) {
         if (n % 16 == 15 && clock_.now() >= now_ + options_.batch_time) return;
         detail::ready_budget = kReadyBudget;
         ++stats_.resumed;
@@ -69,7 +72,7 @@ void Executor::poll_all() {
 bool Executor::run_once() {
     Enter scope(*this);
     poll_all();
-    const bool busy = !queue_.empty();
+    const bool busy = queued_ > 0;
     run_queued(options_.batch_max);
     return busy;
 }
@@ -89,8 +92,8 @@ bool Executor::drive(const std::function<bool()>& done) {
         run_queued(options_.batch_max);
         poll_all();
         const TimePoint spin_end = now_ + options_.spin;
-        while (queue_.empty() && !done() && now_ < spin_end) poll_all();
-        if (!queue_.empty() || done()) continue;
+        while (queued_ == 0 && !done() && now_ < spin_end) poll_all();
+        if (queued_ > 0 || done()) continue;
         if (std::none_of(sources_.begin(), sources_.end(), [](auto* s) { return s->active(); })) {
             return false;
         }
@@ -131,10 +134,10 @@ void Executor::end_tasks() {
     stop_all();
     if (has_live_tasks()) drive([this] { return !has_live_tasks(); });
     Enter scope(*this);
-    while (!queue_.empty()) next().resume();
+    while (queued_ > 0) next().resume();
     while (has_live_tasks()) {
         tasks_.front()->end();
-        while (!queue_.empty()) next().resume();
+        while (queued_ > 0) next().resume();
     }
     ending_ = false;
 }

@@ -1,10 +1,11 @@
 // A second implementation of executor.hh, to show that the layers above rely on its API alone.
 //
-// What differs: the run queue is a deque without priorities. With STARLING_ALT_SHUFFLE=<seed> in
-// the environment it is served in a random order, so that who relies on an order finds out.
+// What differs: priorities take turns by a counter, tasks are a list of shared pointers. With
+// STARLING_ALT_SHUFFLE=<seed> in the environment what is queued is served in a random order, so
+// that who relies on an order finds out.
 #pragma once
 
-#include <deque>
+#include <array>
 #include <functional>
 #include <list>
 #include <memory>
@@ -48,7 +49,11 @@ class Executor final : public Scheduler {
     Executor(const Executor&) = delete;
     Executor& operator=(const Executor&) = delete;
 
-    void schedule(Continuation& c) noexcept override { queue_.push_back(&c); }
+    void schedule(Continuation& c) noexcept override {
+        const auto p = c.context() == nullptr ? Priority::normal : c.context()->priority();
+        queues_[static_cast<std::size_t>(p)].push(c);
+        ++queued_;
+    }
 
     template <class A>
     auto block_on(A&& task_or_callable, SpawnOptions options = {.name = "main"}) {
@@ -123,7 +128,9 @@ class Executor final : public Scheduler {
     const std::shared_ptr<Inbox> inbox_;
     const std::unique_ptr<EventSource> inbox_source_;
     std::vector<EventSource*> sources_;
-    std::deque<Continuation*> queue_;
+    std::array<ContinuationQueue, kPriorities> queues_;
+    std::size_t queued_ = 0;
+    std::size_t taken_ = 0;
     std::list<std::shared_ptr<detail::SpawnedBase>> tasks_;  // Newest first.
     std::optional<std::minstd_rand> shuffle_;
     bool ending_ = false;

@@ -151,6 +151,7 @@ function(_starling_programs variant number name library)
         _starling_program(${bench} ${variant} ${ARG_BENCH})
         target_link_libraries(${bench} PRIVATE benchmark::benchmark_main
                               $<$<STREQUAL:${variant},steps>:starling_todo_guard>)
+        target_include_directories(${bench} PRIVATE "${PROJECT_SOURCE_DIR}/tests/support/include")
         set_property(GLOBAL APPEND PROPERTY starling_benches_${variant} ${bench})
     endif()
     if(ARG_DEMO AND EXISTS "${dir}/${ARG_DEMO}")

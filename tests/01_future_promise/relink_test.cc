@@ -127,22 +127,6 @@ TEST(Ex1_2_Relink, MovedFromPromiseIsRefused) {
     EXPECT_NO_THROW(promise.set_value(2));
 }
 
-TEST(Ex1_2_WhenAll, WaitsForTheSlowest) {
-    ScriptedPost posts;
-    Promise<int> a;
-    Promise<std::string> b;
-    auto all = when_all(a.get_future(), b.get_future());
-    b.set_value("b");
-    posts.run_all();
-    EXPECT_FALSE(all.ready()) << "b is here, a is not";
-    a.set_value(1);
-    posts.run_all();
-    ASSERT_TRUE(all.ready());
-    auto [first, second] = all.get();
-    EXPECT_EQ(first.get(), 1);
-    EXPECT_EQ(second.get(), "b");
-}
-
 TEST(Ex1_2_WhenAll, KeepsEveryResultAndEveryException) {
     ScriptedPost posts;
     std::vector<Promise<int>> promises(4);
@@ -160,13 +144,6 @@ TEST(Ex1_2_WhenAll, KeepsEveryResultAndEveryException) {
     EXPECT_EQ(results[1].get(), 1);
     EXPECT_THROW(results[2].get(), std::runtime_error);
     EXPECT_THROW(results[3].get(), std::runtime_error) << "the second exception is not lost";
-}
-
-TEST(Ex1_2_WhenAll, OfNothingOrOfReadyFuturesIsReady) {
-    EXPECT_TRUE(when_all(std::vector<Future<int>>{}).ready());
-    auto both = when_all(make_ready_future<int>(1), make_ready_future<>());
-    ASSERT_TRUE(both.ready());
-    EXPECT_EQ(std::get<0>(both.get()).get(), 1);
 }
 
 }  // namespace

@@ -5,8 +5,10 @@
 #include <starling/future.hh>
 #include <starling/probes.hh>
 #include <starling/story.hh>
+#include <starling/when_all.hh>
 #include <stdexcept>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -205,6 +207,29 @@ TEST(Ex1_3_Then, PendingFutureAllocatesOneNodePerFunction) {
     promise.set_value(1);
     posts.run_all();
     EXPECT_EQ(result.get(), 1);
+}
+
+TEST(Ex1_3_WhenAll, WaitsForTheSlowest) {
+    ScriptedPost posts;
+    Promise<int> a;
+    Promise<std::string> b;
+    auto all = when_all(a.get_future(), b.get_future());
+    b.set_value("b");
+    posts.run_all();
+    EXPECT_FALSE(all.ready()) << "b is here, a is not";
+    a.set_value(1);
+    posts.run_all();
+    ASSERT_TRUE(all.ready());
+    auto [first, second] = all.get();
+    EXPECT_EQ(first.get(), 1);
+    EXPECT_EQ(second.get(), "b");
+}
+
+TEST(Ex1_3_WhenAll, OfNothingOrOfReadyFuturesIsReady) {
+    EXPECT_TRUE(when_all(std::vector<Future<int>>{}).ready());
+    auto both = when_all(make_ready_future<int>(1), make_ready_future<>());
+    ASSERT_TRUE(both.ready());
+    EXPECT_EQ(std::get<0>(both.get()).get(), 1);
 }
 
 }  // namespace

@@ -8,21 +8,14 @@
 namespace starling {
 namespace {
 
-const char* sentence(FutureError::Code code) noexcept {
-    switch (code) {
-        case FutureError::Code::broken_promise:
-            return "broken promise: the promise was destroyed before it had a result";
-        case FutureError::Code::already_satisfied:
-            return "the promise already has a result: a promise is satisfied exactly once";
-        case FutureError::Code::already_retrieved:
-            return "already retrieved: a promise has one future, and a future one result to take";
-        case FutureError::Code::not_ready:
-            return "the future is not ready: attach a continuation with then() instead of get()";
-        case FutureError::Code::no_state:
-            return "no state: this promise or future was moved from, or never had a peer";
-    }
-    return "unknown future error";
-}
+// In the order of FutureError::Code.
+constexpr const char* kSentences[] = {
+    "broken promise: the promise was destroyed before it had a result",
+    "the promise already has a result: a promise is satisfied exactly once",
+    "already retrieved: a promise has one future, and a future one result to take",
+    "the future is not ready: attach a continuation with then() instead of get()",
+    "no state: this promise or future was moved from, or never had a peer",
+};
 
 void print_to_stderr(const std::exception_ptr& exception) noexcept {
     try {
@@ -38,7 +31,10 @@ std::atomic<IgnoredExceptionHook> hook{&print_to_stderr};
 
 }  // namespace
 
-FutureError::FutureError(Code code) : std::logic_error(sentence(code)), code_(code) {}
+FutureError::FutureError(Code code)
+    : std::logic_error(kSentences[static_cast<int>(code)]), code_(code) {}
+
+void FutureError::raise(Code code) { throw FutureError(code); }
 
 IgnoredExceptionHook set_ignored_exception_hook(IgnoredExceptionHook replacement) noexcept {
     return hook.exchange(replacement != nullptr ? replacement : &print_to_stderr);

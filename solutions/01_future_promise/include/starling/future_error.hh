@@ -22,6 +22,8 @@ class FutureError : public std::logic_error {
 
     /// With a sentence for `what()`.
     explicit FutureError(Code code);
+    /// Throws one, out of line. \throws FutureError
+    [[noreturn, gnu::cold]] static void raise(Code code);
     /// What was wrong.
     Code code() const noexcept { return code_; }
 

@@ -20,21 +20,16 @@ namespace detail {
 inline constexpr int kInlineDepthMax = 64;
 inline constinit thread_local int inline_depth = 0;
 
-/// Counts the functions that are being called inline, from start to end of its life.
+/// Sets the depth for as long as it lives.
 class InlineScope {
   public:
-    InlineScope() noexcept : depth_(inline_depth++) {}
-    ~InlineScope() { inline_depth = depth_; }
+    explicit InlineScope(int depth) noexcept : previous_(std::exchange(inline_depth, depth)) {}
+    ~InlineScope() { inline_depth = previous_; }
     InlineScope(const InlineScope&) = delete;
     InlineScope& operator=(const InlineScope&) = delete;
-    bool too_deep() const noexcept { return depth_ >= kInlineDepthMax; }
 
   private:
-    const int depth_;
-};
-/// For functions that return plain values, and so cannot nest.
-struct NoInlineScope {
-    static constexpr bool too_deep() noexcept { return false; }
+    const int previous_;
 };
 
 template <class F, class... Args>
@@ -81,10 +76,9 @@ class ThenNode final : public Continuation {
 
     /// The result is here.
     void resume() noexcept override {
-        const int depth = std::exchange(inline_depth, 0);  // A loop's frame is below this one.
-        std::unique_ptr<ThenNode> self(this);
+        const InlineScope shallow(0);  // A loop's frame is below this one.
+        const std::unique_ptr<ThenNode> self(this);
         futurize(f_, std::move(source_)).forward_to(promise_);
-        inline_depth = depth;
     }
 
   private:
@@ -144,10 +138,10 @@ auto Future<T>::apply(F& f) -> ThenFuture<F&, T> {
 template <class T>
 template <class F>
 auto Future<T>::then_wrapped(F f) && -> ThenFuture<F&, Future<T>> {
-    if (!valid()) [[unlikely]] throw_empty();
-    if (ready()) {
-        detail::InlineScope scope;
-        if (!scope.too_deep()) return detail::futurize(f, std::move(*this));
+    if (!valid()) throw_empty();
+    if (ready() && detail::inline_depth < detail::kInlineDepthMax) {
+        const detail::InlineScope deeper(detail::inline_depth + 1);
+        return detail::futurize(f, std::move(*this));
     }
     return detail::ThenNode<T, F>::attach(std::move(*this), std::move(f));
 }
@@ -155,11 +149,8 @@ auto Future<T>::then_wrapped(F f) && -> ThenFuture<F&, Future<T>> {
 template <class T>
 template <class F>
 auto Future<T>::then(F f) && -> ThenFuture<F&, T> {
-    using Result = typename detail::ThenResult<F&, T>::type;
-    if (ready()) [[likely]] {
-        using detail::InlineScope, detail::NoInlineScope;
-        std::conditional_t<detail::is_future<Result>, InlineScope, NoInlineScope> scope;
-        if (!scope.too_deep()) return apply(f);
+    if constexpr (!detail::is_future<typename detail::ThenResult<F&, T>::type>) {
+        if (ready()) return apply(f);  // Plain values cannot nest.
     }
     return std::move(*this).then_wrapped(
         [f = std::move(f)](Future&& self) mutable { return self.apply(f); });

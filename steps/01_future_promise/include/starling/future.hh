@@ -39,11 +39,6 @@ namespace detail {
 template <class T, class F>
 class ThenNode;
 
-template <class T>
-inline constexpr bool is_future = false;
-template <class T>
-inline constexpr bool is_future<Future<T>> = true;
-
 template <class R>
 struct Flattened {
     using type = R;
@@ -52,6 +47,8 @@ template <class T>
 struct Flattened<Future<T>> {
     using type = T;
 };
+template <class R>
+inline constexpr bool is_future = !std::is_same_v<R, typename Flattened<R>::type>;
 
 /// What `f(value)` returns; `f()` for void.
 template <class F, class T>
@@ -76,6 +73,8 @@ class [[nodiscard]] Future {
 
     /// A future without a promise; only assignment and destruction make sense.
     Future() = default;
+    /// A future that is ready from the start. Allocates nothing. \pre `result` is not empty
+    explicit Future(Outcome<T>&& result) noexcept : outcome_(std::move(result)) {}
     /// Takes the result, or the place at the promise's other end. `other` is invalid afterwards.
     /// O(1).
     Future(Future&& other) noexcept { adopt(other); }
@@ -100,7 +99,7 @@ class [[nodiscard]] Future {
     /// Takes the result: returns the value or throws the exception.
     /// \throws FutureError not_ready, already_retrieved, or no_state
     T get() {
-        if (outcome_.empty()) [[unlikely]] throw_empty();
+        if (outcome_.empty()) throw_empty();
         taken_ = true;
         return outcome_.take();
     }
@@ -116,7 +115,7 @@ class [[nodiscard]] Future {
     /// waiter may run, and destroy this future, before `start` returns.
     /// \throws FutureError already_retrieved, or no_state
     void start(Continuation& waiter) {
-        if (!valid()) [[unlikely]] throw_empty();
+        if (!valid()) throw_empty();
         assert(waiter_ == nullptr && "a future has one waiter");
         // BEGIN 1.1: deliver in both orders
         // The result may be here before anybody waits, or arrive later. Either way `waiter` is
@@ -153,10 +152,6 @@ class [[nodiscard]] Future {
     friend class Promise;
     template <class, class>
     friend class detail::ThenNode;
-    template <class U, class... Args>
-    friend Future<U> make_ready_future(Args&&... args);
-    template <class U>
-    friend Future<U> make_exception_future(std::exception_ptr error);
 
     /// What get_future gives out.
     explicit Future(Promise<T>& promise) {
@@ -184,7 +179,8 @@ class [[nodiscard]] Future {
     }
     /// Nobody will look at this any more.
     void release() noexcept {
-        if (promise_ != nullptr || failed()) [[unlikely]] leave();
+        if (promise_ != nullptr || failed()) [[unlikely]]
+            leave();
     }
     [[gnu::noinline, gnu::cold]] void leave() noexcept {
         if (promise_ != nullptr) std::exchange(promise_, nullptr)->future_ = nullptr;
@@ -235,14 +231,18 @@ class Promise {
     }
     /// Without a result by now, the future gets FutureError broken_promise.
     ~Promise() {
-        if (future_ != nullptr) [[unlikely]] break_promise();
-        if (early_.has_error()) [[unlikely]] report_ignored_exception(early_.error());
+        if (future_ != nullptr) [[unlikely]]
+            break_promise();
+        if (early_.has_error()) [[unlikely]]
+            report_ignored_exception(early_.error());
     }
 
     /// The other end. \throws FutureError already_retrieved, or no_state
     Future<T> get_future() {
-        if (state_ == State::moved_from) throw_refused(FutureError::Code::no_state);
-        if (std::exchange(retrieved_, true)) throw_refused(FutureError::Code::already_retrieved);
+        if (state_ == State::moved_from) FutureError::raise(FutureError::Code::no_state);
+        if (std::exchange(retrieved_, true)) {
+            FutureError::raise(FutureError::Code::already_retrieved);
+        }
         return Future<T>(*this);
     }
 
@@ -293,9 +293,9 @@ class Promise {
     /// `fill` puts the result into an outcome.
     template <class Fill>
     void satisfy(Fill fill) {
-        if (state_ != State::fresh) [[unlikely]] {
-            throw_refused(state_ == State::satisfied ? FutureError::Code::already_satisfied
-                                                     : FutureError::Code::no_state);
+        if (state_ != State::fresh) {
+            FutureError::raise(state_ == State::satisfied ? FutureError::Code::already_satisfied
+                                                          : FutureError::Code::no_state);
         }
         // BEGIN 1.1: deliver in both orders
         // Fill the future's outcome and have it deliver, or keep the result in `early_` until
@@ -315,9 +315,6 @@ class Promise {
         return todo_soft("1.4", "Promise::break_promise");
         // END 1.4
     }
-    [[noreturn, gnu::noinline, gnu::cold]] static void throw_refused(FutureError::Code code) {
-        throw FutureError(code);
-    }
 
     Outcome<T> early_;             // A result that came before anybody asked for the future.
     Future<T>* future_ = nullptr;  // Borrows: while linked.
@@ -328,16 +325,16 @@ class Promise {
 /// A future that is ready from the start. Allocates nothing.
 template <class T = void, class... Args>
 Future<T> make_ready_future(Args&&... args) {
-    Future<T> future;
-    future.outcome_.set_value(std::forward<Args>(args)...);
-    return future;
+    Outcome<T> outcome;
+    outcome.set_value(std::forward<Args>(args)...);
+    return Future<T>(std::move(outcome));
 }
 /// A future that has failed from the start.
 template <class T>
 Future<T> make_exception_future(std::exception_ptr error) {
-    Future<T> future;
-    future.outcome_.set_error(std::move(error));
-    return future;
+    Outcome<T> outcome;
+    outcome.set_error(std::move(error));
+    return Future<T>(std::move(outcome));
 }
 /// The same, from an exception object.
 template <class T, class E>

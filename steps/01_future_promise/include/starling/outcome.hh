@@ -12,9 +12,9 @@
 // Affinity: owner shard.
 #pragma once
 
+#include <cxxabi.h>
 #include <cassert>
 #include <cstdint>
-#include <cxxabi.h>
 #include <exception>
 #include <memory>
 #include <type_traits>
@@ -32,34 +32,20 @@ struct Unit {
     friend bool operator==(Unit, Unit) = default;  ///< All are equal.
 };
 
-namespace detail {
-template <class T>
-struct StoredAs {
-    using type = T;
-};
-template <class T>
-struct StoredAs<T&> {
-    using type = T*;
-};
-template <>
-struct StoredAs<void> {
-    using type = Unit;
-};
-}  // namespace detail
-
 /// \tparam T an object type, which may be move-only, an lvalue reference, or void
 /// \affinity owner shard
 template <class T>
 class Outcome {
-    using Stored = typename detail::StoredAs<T>::type;
+    // A reference is stored as a pointer, void as a Unit.
+    using Object = std::conditional_t<std::is_void_v<T>, Unit, T>;
+    using Stored = std::conditional_t<std::is_reference_v<T>, std::add_pointer_t<Object>, Object>;
     enum class State : std::uint8_t { empty, value, error, stopped };
 
   public:
     /// Empty.
-    Outcome() noexcept : state_(State::empty) {}
+    Outcome() noexcept {}
     /// Takes what `other` holds, which is empty afterwards. If T's move throws, nothing has moved.
-    Outcome(Outcome&& other) noexcept(std::is_nothrow_move_constructible_v<Stored>)
-        : state_(State::empty) {
+    Outcome(Outcome&& other) noexcept(std::is_nothrow_move_constructible_v<Stored>) {
         adopt(other);
     }
     /// The same, after this was emptied.
@@ -125,7 +111,7 @@ class Outcome {
 
     /// Empties this: returns the value, throws the exception, or throws Cancelled. \pre not empty
     T take() {
-        if (state_ != State::value) [[unlikely]] throw_failure();
+        if (state_ != State::value) throw_failure();
         struct Resetter {
             Outcome& outcome;
             ~Resetter() { outcome.reset(); }
@@ -170,7 +156,7 @@ class Outcome {
         Stored value_;
         std::exception_ptr error_;
     };
-    State state_;
+    State state_ = State::empty;
 };
 
 }  // namespace starling

@@ -1,12 +1,13 @@
 // when_all: one future for many.
 //
-// One continuation is enough for any number of futures: it waits for the first that is not ready,
-// then for the next. The whole takes as long as the slowest either way. If all are ready already,
-// nothing is allocated.
+// A tuple is a recursion: the first future, and a future of all the others. For a vector one
+// continuation is enough: it waits for the first future that is not ready, then for the next. The
+// whole takes as long as the slowest either way.
 //
 // Affinity: owner shard.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <starling/future.hh>
@@ -14,76 +15,56 @@
 #include <vector>
 
 namespace starling {
+
+/// Ready when every one is. The futures come back ready, in order, each with its own result, so
+/// that no value and no exception is lost. Nothing is allocated for those that are ready already.
+/// O(n). \throws FutureError no_state, already_retrieved: one can never be ready
+inline Future<std::tuple<>> when_all() { return make_ready_future<std::tuple<>>(std::tuple<>()); }
+template <class T, class... Ts>
+Future<std::tuple<Future<T>, Future<Ts>...>> when_all(Future<T> first, Future<Ts>... others) {
+    return std::move(first).then_wrapped(
+        [rest = when_all(std::move(others)...)](Future<T>&& ready) mutable {
+            return std::move(rest).then([ready = std::move(ready)](auto&& all) mutable {
+                return std::tuple_cat(std::tuple(std::move(ready)), std::move(all));
+            });
+        });
+}
+
 namespace detail {
 
-/// Waits for all of `Futures`, then gives them back. `for_first_pending(futures, g)` calls `g`
-/// with the first future that is not ready, if any, and returns whether there was one.
-template <class Futures, class ForFirstPending>
+/// Waits for one future after the other, then gives them back.
+template <class T>
 class WhenAllNode final : public Continuation {
   public:
-    static Future<Futures> attach(Futures&& futures, ForFirstPending for_first_pending) {
-        if (!for_first_pending(futures, [](auto&) {})) {
-            return make_ready_future<Futures>(std::move(futures));
-        }
-        auto* node = new WhenAllNode(std::move(futures), for_first_pending);
-        Future<Futures> result = node->promise_.get_future();
-        node->resume();
-        return result;
-    }
+    explicit WhenAllNode(std::vector<Future<T>>&& futures) : futures_(std::move(futures)) {}
+    Future<std::vector<Future<T>>> get_future() { return promise_.get_future(); }
 
     /// One more is ready (at first: none).
     void resume() noexcept override {
-        if (for_first_pending_(futures_, [this](auto& future) { future.start(*this); })) return;
-        std::unique_ptr<WhenAllNode> self(this);
+        while (next_ < futures_.size() && futures_[next_].ready()) ++next_;
+        if (next_ < futures_.size()) return futures_[next_].start(*this);
+        const std::unique_ptr<WhenAllNode> self(this);
         promise_.set_value(std::move(futures_));
     }
 
   private:
-    WhenAllNode(Futures&& futures, ForFirstPending for_first_pending)
-        : futures_(std::move(futures)), for_first_pending_(for_first_pending) {}
-
-    Futures futures_;
-    ForFirstPending for_first_pending_;
-    Promise<Futures> promise_;
+    std::vector<Future<T>> futures_;
+    std::size_t next_ = 0;
+    Promise<std::vector<Future<T>>> promise_;
 };
-
-/// Whether a result will come: a future without a promise counts as ready.
-template <class T>
-bool pending(const Future<T>& future) noexcept {
-    return future.valid() && !future.ready();
-}
 
 }  // namespace detail
 
-/// Ready when every one is. The futures come back ready, in order, each with its own result, so
-/// that no value and no exception is lost. At most one allocation. Time: O(n).
-template <class... Ts>
-Future<std::tuple<Future<Ts>...>> when_all(Future<Ts>... futures) {
-    using Futures = std::tuple<Future<Ts>...>;
-    auto for_first_pending = [](Futures& all, auto&& f) {
-        const auto visit = [&](auto& future) {
-            const bool found = detail::pending(future);
-            if (found) f(future);
-            return found;
-        };
-        return std::apply([&](auto&... each) { return (visit(each) || ...); }, all);
-    };
-    return detail::WhenAllNode<Futures, decltype(for_first_pending)>::attach(
-        Futures(std::move(futures)...), for_first_pending);
-}
-
-/// The same for a run-time number of futures.
+/// The same for a run-time number of futures, with one allocation.
 template <class T>
 Future<std::vector<Future<T>>> when_all(std::vector<Future<T>> futures) {
-    using Futures = std::vector<Future<T>>;
-    auto for_first_pending = [next = std::size_t{0}](Futures& all, auto&& f) mutable {
-        while (next < all.size() && !detail::pending(all[next])) ++next;
-        if (next == all.size()) return false;
-        f(all[next]);
-        return true;
-    };
-    return detail::WhenAllNode<Futures, decltype(for_first_pending)>::attach(std::move(futures),
-                                                                             for_first_pending);
+    if (!std::ranges::all_of(futures, &Future<T>::valid)) {
+        FutureError::raise(FutureError::Code::no_state);
+    }
+    auto* node = new detail::WhenAllNode<T>(std::move(futures));
+    auto result = node->get_future();
+    node->resume();
+    return result;
 }
 
 }  // namespace starling

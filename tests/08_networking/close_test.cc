@@ -1,6 +1,7 @@
 // 8.5: how a connection ends, so that the peer has everything and nobody keeps a descriptor.
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <starling/net_world.hh>
 #include <starling/sleep.hh>
 #include <starling/story.hh>
@@ -9,14 +10,14 @@
 namespace starling {
 namespace {
 
+using std::chrono::milliseconds;
+using std::chrono::seconds;
 using testing_support::NetWorld;
 using testing_support::open_fds;
 using testing_support::PlainSocket;
 using testing_support::Story;
 using testing_support::tcp_pair;
 using testing_support::TestDriver;
-using std::chrono::milliseconds;
-using std::chrono::seconds;
 
 class Ex8_5_Close : public testing::TestWithParam<TestDriver> {};
 INSTANTIATE_TEST_SUITE_P(On, Ex8_5_Close, testing_support::all_drivers(),
@@ -43,6 +44,34 @@ TEST_P(Ex8_5_Close, PeerThatStillSendsGetsTheWholeAnswer) {
         co_await closing;
         story.expect("when the peer has ended too, it is closed at once", true,
                      world.elapsed_ms() < 500);
+    });
+}
+
+TEST_P(Ex8_5_Close, AnswerThatIsStillUnderWayIsNotCutByARequestThatNobodyRead) {
+    NetWorld world(GetParam(), {.buffers = 16, .buffer_bytes = 512});
+    if (world.missing()) return;
+    Story story("a close with unread bytes is a reset: what becomes of the answer?");
+    world.run([&]() -> Task<> {
+        auto [ours, peer] = tcp_pair();
+        const int bytes = 1 << 20;
+        ::setsockopt(ours.get(), SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+        TcpStream stream(world.driver(), std::move(ours));
+        peer.send(std::string(20'000, 'q'));
+        co_await stream.readable();
+        const std::string answer(150'000, 'a');
+        co_await stream.write_all(answer);
+        story.step("20 KB have come and nobody has read them; 150 KB of answer are written");
+        auto closing = spawn([&] { return stream.close_gracefully(seconds(10)); });
+        co_await sleep(milliseconds(10));
+        peer.send("and more");
+        co_await sleep(milliseconds(10));
+        story.step("it is closed gracefully; the peer sends some more, and only then reads");
+        story.expect("bytes that the peer reads", answer.size(),
+                     peer.receive(answer.size()).size());
+        peer.received();
+        story.expect("then the end, not a reset", true, peer.ended());
+        peer.shutdown_write();
+        co_await closing;
     });
 }
 
@@ -121,6 +150,63 @@ TEST_P(Ex8_5_Close, StoppedTaskStillClosesProperly) {
     });
 }
 
+TEST_P(Ex8_5_Close, ListenerClosesTheConnectionsThatNobodyAccepted) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    const int fds_before = open_fds();
+    world.run([&]() -> Task<> {
+        TcpListener listener = TcpListener::bind(SocketAddress::loopback());
+        PlainSocket first = PlainSocket::connect(listener.local_address());
+        PlainSocket second = PlainSocket::connect(listener.local_address());
+        auto [server, third] = tcp_pair();
+        listener.give_back(std::move(server));
+        co_await listener.close();
+        for (PlainSocket* client : {&first, &second, &third}) {
+            EXPECT_EQ("", client->received());
+            EXPECT_TRUE(client->ended() || client->reset());
+        }
+    });
+    world.settle();
+    EXPECT_EQ(fds_before, open_fds());
+}
+
+TEST_P(Ex8_5_Close, ConnectionOfAStoppedAcceptIsClosedWithItsListener) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    const int fds_before = open_fds();
+    Story story("the accept was stopped, its connection came all the same: who closes it?");
+    world.run([&]() -> Task<> {
+        for (int round = 0; round < 6; ++round) {
+            std::optional<TcpListener> listener = TcpListener::bind(SocketAddress::loopback());
+            auto stopped =
+                spawn([&]() -> Task<> { TcpStream stream = co_await listener->accept(); });
+            co_await sleep(milliseconds(5));
+            if (round % 3 != 0) stopped.abort();
+            if (round % 3 == 2) co_await yield();
+            PlainSocket client = PlainSocket::connect(listener->local_address());
+            world.poll_now();
+            if (round % 3 == 0) stopped.abort();
+            try {
+                co_await stopped;
+            } catch (const TaskAborted&) {
+            }
+            story.step("an accept is stopped, in the same turn a client connects");
+            if (round < 3) {
+                story.step("the listener is closed");
+                co_await listener->close();
+            } else {
+                story.step("the listener is destroyed");
+                listener.reset();
+                co_await sleep(milliseconds(5));
+            }
+            client.received();
+            story.expect("the client learns of it", true, client.ended() || client.reset());
+        }
+    });
+    world.settle();
+    story.expect("open descriptors, afterwards as before", fds_before, open_fds());
+}
+
 class Given8_Close : public testing::TestWithParam<TestDriver> {};
 INSTANTIATE_TEST_SUITE_P(On, Given8_Close, testing_support::all_drivers(),
                          testing_support::driver_label);
@@ -149,26 +235,6 @@ TEST_P(Given8_Close, DescriptorsAreClosedHoweverAStreamEnds) {
             TcpStream stream(world.driver(), std::move(ours));
             TcpStream moved = std::move(stream);
             if (i % 2 == 0) co_await moved.close();
-        }
-    });
-    world.settle();
-    EXPECT_EQ(fds_before, open_fds());
-}
-
-TEST_P(Given8_Close, ListenerClosesTheConnectionsThatNobodyAccepted) {
-    NetWorld world(GetParam());
-    if (world.missing()) return;
-    const int fds_before = open_fds();
-    world.run([&]() -> Task<> {
-        TcpListener listener = TcpListener::bind(SocketAddress::loopback());
-        PlainSocket first = PlainSocket::connect(listener.local_address());
-        PlainSocket second = PlainSocket::connect(listener.local_address());
-        auto [server, third] = tcp_pair();
-        listener.give_back(std::move(server));
-        co_await listener.close();
-        for (PlainSocket* client : {&first, &second, &third}) {
-            EXPECT_EQ("", client->received());
-            EXPECT_TRUE(client->ended() || client->reset());
         }
     });
     world.settle();

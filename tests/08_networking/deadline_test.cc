@@ -10,13 +10,13 @@
 namespace starling {
 namespace {
 
+using std::chrono::milliseconds;
+using std::chrono::seconds;
 using testing_support::NetWorld;
 using testing_support::PlainSocket;
 using testing_support::Story;
 using testing_support::tcp_pair;
 using testing_support::TestDriver;
-using std::chrono::milliseconds;
-using std::chrono::seconds;
 
 class Ex8_4_Deadline : public testing::TestWithParam<TestDriver> {};
 INSTANTIATE_TEST_SUITE_P(On, Ex8_4_Deadline, testing_support::all_drivers(),
@@ -86,6 +86,84 @@ TEST_P(Ex8_4_Deadline, BytesThatArriveAtTheSameMomentAreNotDropped) {
             got = co_await read_once(stream);
         }
         story.expect("a read got", std::string("precious"), got);
+    });
+}
+
+TEST_P(Ex8_4_Deadline, BytesThatOvertakeTheTimeoutAreNotLostAndWakeNobodyTwice) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    Story story(
+        "the deadline and the bytes both want to wake the reader: who does, and how often?");
+    world.run([&]() -> Task<> {
+        for (int turns = 0; turns < 3; ++turns) {
+            auto [ours, peer] = tcp_pair();
+            TcpStream stream(world.driver(), std::move(ours));
+            const TimePoint deadline = world.clock().now() + milliseconds(10);
+            stream.set_read_deadline(deadline);
+            long slept_ms = 0;
+            auto reader = spawn([&]() -> Task<std::string> {
+                std::string got = co_await read_once(stream);
+                const long before_ms = world.elapsed_ms();
+                co_await sleep(seconds(1));
+                slept_ms = world.elapsed_ms() - before_ms;
+                co_return got;
+            });
+            co_await sleep_until(deadline);
+            for (int i = 0; i < turns; ++i) co_await yield();
+            peer.send("precious");
+            peer.shutdown_write();
+            world.poll_now();
+            story.step(
+                "in the turn of a read's deadline 8 bytes arrive, and the end of the stream");
+            std::string got = co_await reader;
+            story.expect("after it the reader has slept for a second", true,
+                         slept_ms >= 1000 && slept_ms <= 1002);
+            stream.set_read_deadline(StreamDeadlines::kNever);
+            if (got == "timed out") got = co_await read_once(stream);
+            story.expect("this read has got the bytes, or the next one", std::string("precious"),
+                         got);
+            const std::string end = co_await read_once(stream);
+            story.expect("and then there is the end", std::string("end"), end);
+        }
+    });
+}
+
+TEST_P(Ex8_4_Deadline, ReaderThatHasTimedOutIsNotWokenByLaterBytes) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    world.run([&]() -> Task<> {
+        auto [ours, peer] = tcp_pair();
+        TcpStream stream(world.driver(), std::move(ours));
+        stream.set_read_deadline(world.clock().now() + seconds(1));
+        auto reader = spawn([&]() -> Task<> {
+            const std::string got = co_await read_once(stream);
+            EXPECT_EQ("timed out", got);
+            co_await sleep(seconds(60));
+            EXPECT_GE(world.elapsed_ms(), 61'000) << "it waits for the time now, not for bytes";
+        });
+        co_await sleep(seconds(5));
+        peer.send("too late");
+        co_await sleep(seconds(5));
+        EXPECT_FALSE(reader.done());
+        EXPECT_EQ("too late", stream.buffered());
+        co_await reader;
+    });
+}
+
+TEST_P(Ex8_4_Deadline, BytesThatAreThereAreReadEvenAfterTheDeadline) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    world.run([&]() -> Task<> {
+        auto [ours, peer] = tcp_pair();
+        TcpStream stream(world.driver(), std::move(ours));
+        peer.send("in time");
+        co_await stream.readable();
+        stream.set_read_deadline(world.clock().now() + seconds(1));
+        co_await sleep(seconds(2));
+        const std::string got = co_await read_once(stream);
+        EXPECT_EQ("in time", got);
+        const std::string late = co_await read_once(stream);
+        EXPECT_EQ("timed out", late);
     });
 }
 

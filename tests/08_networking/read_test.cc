@@ -6,6 +6,7 @@
 #include <starling/sleep.hh>
 #include <starling/story.hh>
 #include <starling/tcp_stream.hh>
+#include <starling/timeout.hh>
 
 namespace starling {
 namespace {
@@ -155,6 +156,32 @@ TEST_P(Ex8_2_Read, ErrorComesAfterTheBytesThatArrivedBefore) {
     });
 }
 
+TEST_P(Ex8_2_Read, EndComesAfterTheBytesThatArrivedBefore) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    Story story("which is older: the bytes or the end?");
+    world.run([&]() -> Task<> {
+        auto [ours, peer] = tcp_pair();
+        TcpStream stream(world.driver(), std::move(ours));
+        auto first = spawn([&] { return read_some(stream, 2); });
+        peer.send("abcdef");
+        const std::string ab = co_await first;
+        peer.shutdown_write();
+        co_await sleep(std::chrono::milliseconds(5));
+        story.step("the peer sends 6 bytes; we read 2; the peer ends its stream; the end arrives");
+        const std::string cd = co_await read_some(stream, 2);
+        story.expect("the next read", std::string("cd"), cd);
+        PooledBuffer rest = co_await stream.read_buffer();
+        story.expect("bytes in the next buffer", std::size_t{2}, rest.size());
+        const bool more = co_await stream.readable();
+        story.expect("more after that", false, more);
+        stream.give_back(std::move(rest));
+        story.step("the last buffer is given back");
+        const std::string ef = co_await read_some(stream);
+        story.expect("so it is read once more", std::string("ef"), ef);
+    });
+}
+
 TEST_P(Ex8_2_Read, StoppedReadHasTakenNothing) {
     NetWorld world(GetParam());
     if (world.missing()) return;
@@ -172,6 +199,41 @@ TEST_P(Ex8_2_Read, StoppedReadHasTakenNothing) {
         }
         const std::string got = co_await read_some(stream);
         EXPECT_EQ("for the next one", got);
+    });
+}
+
+TEST_P(Ex8_2_Read, BytesThatOvertakeAStopAreNotLost) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    Story story("the bytes are here, and nobody wants them any more: where are they now?");
+    world.run([&]() -> Task<> {
+        auto [ours, peer] = tcp_pair();
+        TcpStream stream(world.driver(), std::move(ours));
+        for (int turns = 0; turns < 6; ++turns) {
+            std::string got;
+            auto reader = spawn([&]() -> Task<> {
+                if (turns < 3) {
+                    got = co_await read_some(stream);
+                } else {
+                    const PooledBuffer piece = co_await stream.read_buffer();
+                    const auto* text = reinterpret_cast<const char*>(piece.bytes().data());
+                    got.assign(text, piece.size());
+                }
+            });
+            co_await sleep(std::chrono::milliseconds(5));
+            reader.abort();
+            for (int i = 0; i < turns % 3; ++i) co_await yield();
+            const std::string sent = "precious" + std::to_string(turns);
+            peer.send(sent);
+            world.poll_now();
+            story.step("a read is stopped; before it can say so, 9 bytes arrive");
+            try {
+                co_await reader;
+            } catch (const TaskAborted&) {
+            }
+            if (got.empty()) got = co_await timeout(read_some(stream), std::chrono::seconds(1));
+            story.expect("this read has got them, or the next one", sent, got);
+        }
     });
 }
 
@@ -242,7 +304,8 @@ TEST_P(Ex8_2_Read, PooledBufferIsTheReadersUntilItGoes) {
         peer.send("second");
         PooledBuffer second = co_await stream.read_buffer();
         EXPECT_EQ(5U, first.size());
-        EXPECT_EQ(0, std::memcmp(first.bytes().data(), "first", 5)) << "somebody else wrote into it";
+        EXPECT_EQ(0, std::memcmp(first.bytes().data(), "first", 5))
+            << "somebody else wrote into it";
         EXPECT_EQ(6U, second.size());
         stream.give_back(std::move(second));
         const std::string again = co_await read_some(stream);
@@ -266,7 +329,8 @@ TEST_P(Ex8_2_Read, StreamThatWaitsOwnsNoBuffer) {
             readers.push_back(spawn(read_alone(TcpStream(world.driver(), std::move(ours)))));
         }
         co_await sleep(std::chrono::milliseconds(5));
-        // A ring of buffers that the kernel chooses from is nobody's: it does not grow with streams.
+        // A ring of buffers that the kernel chooses from is nobody's: it does not grow with
+        // streams.
         EXPECT_GE(world.driver().buffers().available() + 8, buffers);
         for (PlainSocket& peer : peers) peer.send("x");
         for (auto& reader : readers) co_await reader;

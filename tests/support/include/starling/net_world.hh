@@ -78,6 +78,14 @@ class NetWorld {
         for (int idle = 0; idle < kIdleTurns;) idle = executor_->run_once() ? 0 : idle + 1;
     }
 
+    /// For a task: what the kernel has done arrives now, in the middle of this turn, not at its end.
+    /// \return whether there was something
+    bool poll_now() {
+        const auto before = driver_->stats().completions;
+        for (int i = 0; i < 1000 && driver_->stats().completions == before; ++i) driver_->poll();
+        return driver_->stats().completions != before;
+    }
+
     /// How long, in real time, the kernel may take for something before the clock jumps. More where it
     /// is given more than fits its buffers.
     void set_patience(Duration patience) noexcept { patience_ = patience; }

@@ -4,39 +4,29 @@
 #include <starling/frame_pool.hh>
 
 namespace starling {
-namespace {
 
-// 0: the thread has no list yet; 1: lists take blocks; 2: the thread is ending, they take none.
-constinit thread_local int pool_phase = 0;
-
-}  // namespace
-
-/// Frees the lists when the thread ends.
-struct FramePool::ExitHandler {
-    ExitHandler() { pool_phase = 1; }
-    ~ExitHandler() {
-        pool_phase = 2;
-        trim();
-    }
-};
-
-void FramePool::deallocate_slowly(void* memory, std::size_t index) noexcept {
-    FreeList& list = lists_[index];
-    if (list.open || pool_phase == 2) return ::operator delete(memory);
-    thread_local ExitHandler exit_handler;
-    static_cast<void>(&exit_handler);
-    list.open = true;
-    list.room = kFreeBlocksMax - 1;
-    list.head = ::new (memory) Block{list.head};
+bool FramePool::open(const List& list) noexcept {
+    struct Lists {
+        Lists() {
+            for (List& each : lists_) each.room = kFreeBlocksMax;
+        }
+        ~Lists() {  // The thread ends: they take no more.
+            trim();
+            for (List& each : lists_) each.room = 0;
+        }
+    };
+    thread_local const Lists opened;
+    static_cast<void>(&opened);
+    return list.room > 0;
 }
 
 void FramePool::trim() noexcept {
-    for (FreeList& list : lists_) {
+    for (List& list : lists_) {
         while (Block* block = list.head) {
             list.head = block->next;
+            ++list.room;
             ::operator delete(block);
         }
-        list.room = list.open && pool_phase == 1 ? kFreeBlocksMax : 0;
     }
 }
 

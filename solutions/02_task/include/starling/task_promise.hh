@@ -39,68 +39,35 @@ inline ThisContext this_context() noexcept { return {}; }
 
 namespace detail {
 
-/// Awaits an operation inside a task.
+/// Awaits an operation inside a task. Op is an operation that lives here, or a reference to one.
 template <class Op>
-class OperationAwaiter {
-  public:
-    OperationAwaiter(Op& op, Continuation& self) noexcept : op_(op), self_(self) {}
+struct OperationAwaiter {
+    Op op;
 
-    bool await_ready() {
-        if constexpr (!ignores_stop<Op>) {
-            Context* context = self_.context();
-            if (context != nullptr && context->stop_requested()) [[unlikely]] throw Cancelled{};
-        }
-        if (!op_.ready()) return false;
-        if (--ready_budget > 0) [[likely]] return true;
-        ready_budget = kReadyBudget;
-        out_of_budget_ = true;
-        return false;
+    bool await_ready() { return op.ready() && --ready_budget > 0; }
+    template <class Promise>
+    void await_suspend(std::coroutine_handle<Promise> self) {
+        if (ready_budget > 0) return op.start(self.promise());
+        ready_budget = kReadyBudget;  // It is ready, but others have waited for long enough.
+        post(self.promise());
     }
-    void await_suspend(std::coroutine_handle<>) {
-        if (out_of_budget_) return post(self_);
-        op_.start(self_);
-    }
-    decltype(auto) await_resume() { return op_.finish(); }
-
-  private:
-    Op& op_;              // Borrows: it lives in the frame until the await expression ends.
-    Continuation& self_;  // Borrows: the awaiting task's promise.
-    bool out_of_budget_ = false;
+    decltype(auto) await_resume() { return op.finish(); }
 };
 
-/// Awaits an operation that was made on the spot and lives in the awaiter.
-template <class Op>
-class OwningOperationAwaiter {
-  public:
-    template <class Source>
-    OwningOperationAwaiter(Source&& source, Continuation& self)
-        : op_(as_operation(std::forward<Source>(source))), awaiter_(op_, self) {}
-    OwningOperationAwaiter(const OwningOperationAwaiter&) = delete;
-
-    bool await_ready() { return awaiter_.await_ready(); }
-    void await_suspend(std::coroutine_handle<> h) { awaiter_.await_suspend(h); }
-    decltype(auto) await_resume() { return awaiter_.await_resume(); }
-
-  private:
-    Op op_;
-    OperationAwaiter<Op> awaiter_;
-};
-
-struct ContextAwaiter {
-    Context* context;
-    bool await_ready() const noexcept { return true; }
-    void await_suspend(std::coroutine_handle<>) const noexcept {}
+struct ContextAwaiter : std::suspend_never {
+    explicit ContextAwaiter(Context* context) noexcept : context(context) {}
     Context& await_resume() const noexcept {
         assert(context != nullptr && "this task runs in no context");
         return *context;
     }
+    Context* context;
 };
 
 /// What every task's promise has, whatever its result.
 class TaskPromiseBase : public Continuation {
   public:
     /// Decides whether the body runs before anybody awaits it.
-    struct InitialAwaiter {
+    struct InitialAwaiter : std::suspend_always {
         bool await_ready() const noexcept {
             // BEGIN 2.1: promise_type
             //| A task is lazy: it stops before its first statement. (`true` would mean: do not
@@ -109,11 +76,9 @@ class TaskPromiseBase : public Continuation {
             return false;
             // END 2.1
         }
-        void await_suspend(std::coroutine_handle<>) const noexcept {}
-        void await_resume() const noexcept {}
     };
     /// Runs when the body has ended: hands control to whoever waits.
-    struct FinalAwaiter {
+    struct FinalAwaiter : std::suspend_always {
         bool await_ready() const noexcept {
             // BEGIN 2.3: final awaiter
             //| The result is in the frame: the frame stays, suspended, until its Task destroys it.
@@ -135,7 +100,6 @@ class TaskPromiseBase : public Continuation {
             return std::noop_coroutine();
             // END 2.3
         }
-        void await_resume() const noexcept {}
     };
 
     InitialAwaiter initial_suspend() const noexcept { return {}; }
@@ -166,26 +130,30 @@ class TaskPromiseBase : public Continuation {
     auto await_transform(Task<U>&& child) noexcept;
     template <class U>
     auto await_transform(Future<U>&& future) {
-        return OwningOperationAwaiter<FutureOperation<U>>(std::move(future), *this);
+        throw_if_stopped();
+        return OperationAwaiter<FutureOperation<U>>{FutureOperation<U>(std::move(future))};
     }
     template <Operation Op>
-    auto await_transform(Op&& op) noexcept {
-        return OperationAwaiter<std::remove_reference_t<Op>>(op, *this);
+    OperationAwaiter<Op&> await_transform(Op&& op) {
+        if constexpr (!ignores_stop<std::remove_reference_t<Op>>) throw_if_stopped();
+        return {op};
     }
-    ContextAwaiter await_transform(ThisContext) const noexcept { return {context()}; }
+    ContextAwaiter await_transform(ThisContext) const noexcept { return ContextAwaiter(context()); }
 
   protected:
     ~TaskPromiseBase() = default;
 
   private:
-    std::coroutine_handle<> parent_;    // Borrows: the parent's frame owns this one.
-    Continuation* on_done_ = nullptr;   // Borrows: it owns this frame.
+    void throw_if_stopped() const {
+        if (context() != nullptr && context()->stop_requested()) throw Cancelled{};
+    }
+    std::coroutine_handle<> parent_;   // Borrows: the parent's frame owns this one.
+    Continuation* on_done_ = nullptr;  // Borrows: it owns this frame.
 };
 
 /// Where a body's end arrives: `co_return`, or an exception.
 template <class T>
-class TaskResult {
-  public:
+struct TaskResult {
     template <class U = T>
     void return_value(U&& value) {
         // BEGIN 2.4: results and exceptions
@@ -194,24 +162,20 @@ class TaskResult {
         outcome_.set_value(std::forward<U>(value));
         // END 2.4
     }
-    Outcome<T>& outcome() noexcept { return outcome_; }
-
-  protected:
     Outcome<T> outcome_;
 };
 template <>
-class TaskResult<void> {
-  public:
+struct TaskResult<void> {
     void return_void() noexcept { outcome_.set_value(); }
-    Outcome<void>& outcome() noexcept { return outcome_; }
-
-  protected:
     Outcome<void> outcome_;
 };
 
 template <class T>
 class TaskPromise final : public TaskPromiseBase, public TaskResult<T> {
   public:
+    /// What became of the body. Empty until it has ended.
+    Outcome<T>& outcome() noexcept { return this->outcome_; }
+
     Task<T> get_return_object() {
         // BEGIN 2.1: promise_type
         //| The Task that owns this coroutine's frame: its constructor takes the frame's handle,

@@ -41,15 +41,18 @@ class SiteHandler final : public HttpHandler {
   public:
     explicit SiteHandler(Sharded<Site>& sites) noexcept : sites_(sites) {}
 
-    bool answer(const Request& request, Reply& reply) override {
-        if (request.path() != "/hello") return false;
-        reply.send(200, "text/plain", kHello);
+    bool answer(HttpExchange& x) override {
+        if (x.head().path() != "/hello") return false;
+        x.send(200, "text/plain", kHello);
         return true;
     }
-    Task<Response> handle(Request& request) override {
-        if (request.path() == "/")
-            co_return Response{.content_type = "text/html", .body = co_await page()};
-        co_return Response{.status = 404, .body = "try / or /hello\n"};
+    Task<> handle(HttpExchange& x) override {
+        if (x.head().path() == "/") {
+            const std::string text = co_await page();
+            x.send(200, "text/html", text);
+        } else {
+            x.send(404, "text/plain", "try / or /hello\n");
+        }
     }
 
   private:

@@ -31,7 +31,6 @@ struct Options {
     unsigned shards = 0;
     DriverKind driver = DriverKind::automatic;
     HttpLimits limits;
-    HttpTimeouts timeouts;
 };
 
 constexpr const char* kUsage =
@@ -94,13 +93,13 @@ Options parse(int argc, char** argv) {
         } else if (name == "--max-body") {
             options.limits.body_bytes_max = number<std::uint64_t>(name, value(), 1ULL << 60);
         } else if (name == "--head-timeout") {
-            options.timeouts.head = milliseconds();
+            options.limits.head_timeout = milliseconds();
         } else if (name == "--body-timeout") {
-            options.timeouts.body = milliseconds();
+            options.limits.body_timeout = milliseconds();
         } else if (name == "--write-timeout") {
-            options.timeouts.write = milliseconds();
+            options.limits.write_timeout = milliseconds();
         } else if (name == "--idle-timeout") {
-            options.timeouts.idle = milliseconds();
+            options.limits.idle_timeout = milliseconds();
         } else {
             fail("there is no option '" + std::string(name) + "'; --help lists them");
         }
@@ -128,12 +127,15 @@ constexpr std::string_view kPage =
 /// The request as the client sent it, with the spaces tidied up.
 std::string describe(const RequestHead& head) {
     std::string text;
-    text.append(head.method()).append(" ").append(head.target()).append("\n");
-    for (std::size_t i = 0; i < head.field_count(); ++i) {
-        const auto [name, value] = head.field(i);
+    text.append(head.method).append(" ").append(head.target).append("\n");
+    for (const auto& [name, value] : head.fields) {
         text.append(name).append(": ").append(value).append("\n");
     }
     return text;
+}
+
+bool is_get(const RequestHead& head) noexcept {
+    return head.method == "GET" || head.method == "HEAD";
 }
 
 class EchoServer;
@@ -143,37 +145,49 @@ class EchoHandler final : public HttpHandler {
   public:
     explicit EchoHandler(Sharded<EchoServer>& servers) noexcept : servers_(servers) {}
 
-    bool answer(const Request& request, Reply& reply) override {
-        const std::string_view path = request.path();
-        const bool get = is_get(request);
-        if (path == "/echo") {
-            if (request.body().empty() && get) {
-                reply.send(200, "text/plain", describe(request.head()));
-            } else {
-                reply.send(200, "application/octet-stream", request.body());
-            }
+    bool answer(HttpExchange& x) override {
+        const std::string_view path = x.head().path();
+        const bool get = is_get(x.head());
+        if (path == "/echo" && get && x.body().empty()) {
+            x.send(200, "text/plain", describe(x.head()));
+        } else if (path == "/echo") {
+            x.send(200, "application/octet-stream", x.body());
         } else if (path == "/health" && get) {
-            reply.send(200, "text/plain", "ok\n");
+            x.send(200, "text/plain", "ok\n");
         } else if (path == "/" && get) {
-            reply.send(200, "text/html", kPage);
+            x.send(200, "text/html", kPage);
         } else {
             return false;
         }
         return true;
     }
 
-    Task<Response> handle(Request& request) override;
-
-  private:
-    static bool is_get(const Request& request) noexcept {
-        return request.method() == "GET" || request.method() == "HEAD";
-    }
-    static Task<> echo(Request& request, std::string_view piece, BodyWriter& writer) {
-        while (!piece.empty()) {
-            co_await writer.write(piece);
-            piece = co_await request.read();
+    // What has to wait for its body or for the other shards, and what is rare.
+    Task<> handle(HttpExchange& x) override {
+        const std::string_view path = x.head().path();
+        if (path == "/echo") {
+            // The first piece before the answer: until then an error can still be told.
+            std::string_view piece = co_await x.read();
+            x.begin(200, "application/octet-stream", x.length());
+            while (!piece.empty()) {
+                co_await x.write(piece);
+                piece = co_await x.read();
+            }
+        } else if (path != "/" && path != "/health" && path != "/stats") {
+            x.send(404, "text/plain", "try /, /echo, /health or /stats\n");
+        } else if (!is_get(x.head())) {
+            x.send(405, "text/plain", "this path answers GET only\n", "Allow: GET, HEAD\r\n");
+        } else if (path == "/stats") {
+            const std::string stats = co_await stats_of_all();
+            x.send(200, "application/json", stats);
+        } else if (path == "/") {
+            x.send(200, "text/html", kPage);
+        } else {
+            x.send(200, "text/plain", "ok\n");
         }
     }
+
+  private:
     Task<std::string> stats_of_all();
 
     Sharded<EchoServer>& servers_;  // Borrows: it owns this.
@@ -208,34 +222,6 @@ class EchoServer {
     EchoHandler handler_;
     HttpServer server_;
 };
-
-// What has to wait for its body or for the other shards, and what is rare.
-Task<Response> EchoHandler::handle(Request& request) {
-    const std::string_view path = request.path();
-    if (path == "/echo") {
-        // The first piece before the answer: until then an error can still be told.
-        const std::string_view first = co_await request.read();
-        Response response{.content_type = "application/octet-stream"};
-        response.stream = [&request, first](BodyWriter& writer) {
-            return echo(request, first, writer);
-        };
-        response.stream_length = request.body_length();
-        co_return response;
-    }
-    if (path != "/" && path != "/health" && path != "/stats") {
-        co_return Response{.status = 404, .body = "try /, /echo, /health or /stats\n"};
-    }
-    if (!is_get(request)) {
-        co_return Response{.status = 405,
-                           .body = "this path answers GET only\n",
-                           .fields = "Allow: GET, HEAD\r\n"};
-    }
-    if (path == "/stats") {
-        co_return Response{.content_type = "application/json", .body = co_await stats_of_all()};
-    }
-    if (path == "/") co_return Response{.content_type = "text/html", .body = std::string(kPage)};
-    co_return Response{.body = "ok\n"};
-}
 
 Task<std::string> EchoHandler::stats_of_all() {
     std::string text = co_await servers_.map_reduce(
@@ -273,8 +259,7 @@ Task<> serve(SocketAddress address, const Options& options) {
     Sharded<EchoServer> servers;
     co_await servers.start(&servers, HttpServerOptions{.address = reservation->address(),
                                                        .reuse_port = shard_count() > 1,
-                                                       .limits = options.limits,
-                                                       .timeouts = options.timeouts});
+                                                       .limits = options.limits});
     reservation.reset();
     const Driver& driver = this_driver("serve");
     if (!driver.note().empty()) std::fprintf(stderr, "http_echo: %s\n", driver.note().c_str());

@@ -1,4 +1,5 @@
-// What the tests of layer 10 share: parsing a whole text in given pieces, and a handler that echoes.
+// What the tests of layer 10 share: parsing a whole text in given pieces, and a handler that
+// echoes.
 //
 // Affinity: one thread.
 #pragma once
@@ -21,17 +22,14 @@ struct Parsed {
     friend void PrintTo(const Parsed& p, std::ostream* out) { *out << p.verdict << " " << p.head; }
 };
 
-inline Parsed describe(RequestParser& parser, RequestParser::Result result) {
-    if (result == RequestParser::Result::need_more) return {"need_more", ""};
-    if (result == RequestParser::Result::bad) {
-        return {"bad " + std::to_string(parser.error_status()), ""};
-    }
-    RequestHead& head = parser.head();
+/// \pre its head is complete
+inline Parsed describe(const RequestParser& parser) {
+    const RequestHead& head = parser.head();
     std::string text;
-    text.append(head.method()).append("|").append(head.target()).append("|");
-    text += std::to_string(head.minor_version()) + "|";
-    for (std::size_t i = 0; i < head.field_count(); ++i) {
-        text.append(head.field(i).name).append("=").append(head.field(i).value).append("|");
+    text.append(head.method).append("|").append(head.target).append("|");
+    text += std::to_string(head.minor_version) + "|";
+    for (const auto& [name, value] : head.fields) {
+        text.append(name).append("=").append(value).append("|");
     }
     return {"done " + std::to_string(parser.head_bytes()), text};
 }
@@ -42,15 +40,16 @@ inline Parsed parse_in_pieces(std::string_view text, std::vector<std::size_t> cu
     RequestParser parser(limits);
     cuts.push_back(text.size());
     std::string seen;  // Keeps the bytes that the views point to.
-    for (std::size_t cut : cuts) {
-        seen = std::string(text.substr(0, cut));
-        seen.shrink_to_fit();
-        const auto result = parser.parse(seen);
-        if (result != RequestParser::Result::need_more || cut == text.size()) {
-            return describe(parser, result);
+    try {
+        for (std::size_t cut : cuts) {
+            seen = std::string(text.substr(0, cut));
+            seen.shrink_to_fit();
+            if (parser.parse(seen)) return describe(parser);
         }
+    } catch (const HttpError& error) {
+        return {"bad " + std::to_string(error.status()), ""};
     }
-    return {};
+    return {"need_more", ""};
 }
 
 inline Parsed parse_bytewise(std::string_view text, const HttpLimits& limits = {}) {
@@ -59,16 +58,17 @@ inline Parsed parse_bytewise(std::string_view text, const HttpLimits& limits = {
     return parse_in_pieces(text, std::move(cuts), limits);
 }
 
-/// Answers /at-once in place with the body, or with the path without one; leaves the rest to `handle`.
+/// Answers /at-once in place with the body, or with the path without one; leaves the rest to
+/// `handle`.
 class TestHandler final : public HttpHandler {
   public:
-    bool answer(const Request& request, Reply& reply) override {
-        paths += std::string(request.path()) + " ";
-        if (!request.path().starts_with("/at-once")) return false;
-        reply.send(200, "text/plain", request.body().empty() ? request.path() : request.body());
+    bool answer(HttpExchange& x) override {
+        paths += std::string(x.head().path()) + " ";
+        if (!x.head().path().starts_with("/at-once")) return false;
+        x.send(200, "text/plain", x.body().empty() ? x.head().path() : x.body());
         return true;
     }
-    Task<Response> handle(Request&) override { co_return Response{}; }
+    Task<> handle(HttpExchange&) override { co_return; }
 
     std::string paths;  // Asked for so far, each with a space behind it.
 };
@@ -78,17 +78,22 @@ struct SessionBed {
     TestHandler handler;
     HttpShared shared{.limits = {}, .handler = handler};
     HttpSession session{shared};
-    ByteBuffer output;
 
     /// Shows `input`, which is shortened by what was taken.
-    HttpSession::Next advance(std::string_view& input) { return session.advance(input, output); }
-    std::string sent() const { return std::string(output.view()); }
+    HttpSession::Next advance(std::string_view& input) {
+        session.show(input);
+        const HttpSession::Next next = session.advance();
+        input = session.input();
+        return next;
+    }
+    const std::string& sent() { return session.output(); }
     /// How many answers with this status line there are.
-    int answers(std::string_view status) const {
+    int answers(std::string_view status) {
         const std::string line = "HTTP/1.1 " + std::string(status) + " ";
         int count = 0;
-        const std::string all = sent();
-        for (std::size_t at = all.find(line); at != std::string::npos; at = all.find(line, at + 1)) {
+        const std::string& all = sent();
+        for (std::size_t at = all.find(line); at != std::string::npos;
+             at = all.find(line, at + 1)) {
             ++count;
         }
         return count;
@@ -97,9 +102,12 @@ struct SessionBed {
 
 inline std::string next_name(HttpSession::Next next) {
     switch (next) {
-        case HttpSession::Next::more: return "more";
-        case HttpSession::Next::handle: return "handle";
-        case HttpSession::Next::close: return "close";
+        case HttpSession::Next::more:
+            return "more";
+        case HttpSession::Next::handle:
+            return "handle";
+        case HttpSession::Next::close:
+            return "close";
     }
     return "?";
 }

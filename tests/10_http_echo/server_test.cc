@@ -20,23 +20,29 @@ using testing_support::TestDriver;
 /// Answers /at-once in place, /slow after three seconds, and echoes bodies that need a coroutine.
 class SlowHandler final : public HttpHandler {
   public:
-    bool answer(const Request& request, Reply& reply) override {
-        if (request.path() != "/at-once") return false;
-        reply.send(200, "text/plain", "now");
+    bool answer(HttpExchange& x) override {
+        if (x.head().path() != "/at-once") return false;
+        x.send(200, "text/plain", "now");
         return true;
     }
-    Task<Response> handle(Request& request) override {
+    Task<> handle(HttpExchange& x) override {
         ++begun;
-        if (request.path() == "/throws") throw std::runtime_error("a handler's bug");
-        if (request.path() == "/slow") co_await sleep(seconds(3));
-        Response response;
+        const std::string path(x.head().path());
+        if (path == "/throws") throw std::runtime_error("a handler's bug");
+        if (path == "/silent") co_return;
+        if (path == "/slow") co_await sleep(seconds(3));
+        if (path == "/short") x.begin(200, "text/plain", 5);
+        std::string body;
         for (;;) {
-            const std::string_view piece = co_await request.read();
+            const std::string_view piece = co_await x.read();
             if (piece.empty()) break;
-            response.body += piece;
+            body += piece;
         }
-        if (response.body.empty()) response.body = "later";
-        co_return response;
+        if (path == "/short") {
+            co_await x.write("four");
+        } else {
+            x.send(200, "text/plain", body.empty() ? "later" : body);
+        }
     }
     int begun = 0;
 };
@@ -57,18 +63,14 @@ struct ServerBed {
 
 /// One connection without a server: 10.4 does not need 10.5.
 struct ConnectionBed {
-    explicit ConnectionBed(NetWorld& world, HttpTimeouts given = {})
+    explicit ConnectionBed(NetWorld& world, HttpLimits given = {})
         : ConnectionBed(world, given, testing_support::tcp_pair()) {}
-    ConnectionBed(NetWorld& world, HttpTimeouts given, std::pair<OwnedFd, PlainSocket> ends)
-        : timeouts(given),
+    ConnectionBed(NetWorld& world, HttpLimits given, std::pair<OwnedFd, PlainSocket> ends)
+        : shared{{.limits = given, .handler = handler}},
           client(std::move(ends.second)),
-          serving(spawn(serve(TcpStream(world.driver(), std::move(ends.first))))) {}
-
-    Task<> serve(TcpStream stream) {
-        Context& context = co_await this_context();
-        HttpConnection connection(shared, timeouts, exchanges, std::move(stream), context);
-        co_await connection.serve();
+          serving(spawn(HttpConnection(shared, TcpStream(world.driver(), std::move(ends.first))))) {
     }
+
     /// The client goes; waits until the connection has ended.
     Task<> end() {
         client.close();
@@ -76,9 +78,7 @@ struct ConnectionBed {
     }
 
     SlowHandler handler;
-    HttpShared shared{.limits = {}, .handler = handler};
-    HttpTimeouts timeouts;
-    HttpExchangePool exchanges{shared};
+    HttpConnections shared;
     PlainSocket client;
     JoinHandle<void> serving;
 };
@@ -95,9 +95,9 @@ std::string status(const std::string& answer) {
     return answer.empty() ? "nothing" : answer.substr(0, answer.find('\r'));
 }
 
-#define STARLING_ON_ALL_DRIVERS(Suite)                                                     \
-    class Suite : public testing::TestWithParam<TestDriver> {};                            \
-    INSTANTIATE_TEST_SUITE_P(On, Suite, testing_support::all_drivers(),                    \
+#define STARLING_ON_ALL_DRIVERS(Suite)                                  \
+    class Suite : public testing::TestWithParam<TestDriver> {};         \
+    INSTANTIATE_TEST_SUITE_P(On, Suite, testing_support::all_drivers(), \
                              testing_support::driver_label)
 
 STARLING_ON_ALL_DRIVERS(Ex10_3_Connection);
@@ -110,7 +110,7 @@ TEST_P(Ex10_4_Deadlines, SlowHeadIsRefusedHoweverOftenItSendsAByte) {
     if (world.missing()) return;
     Story story("one byte a second: does every byte buy it a new deadline?");
     world.run([&]() -> Task<> {
-        ConnectionBed bed(world, {.head = seconds(10)});
+        ConnectionBed bed(world, {.head_timeout = seconds(10)});
         PlainSocket& client = bed.client;
         client.send("G");
         story.step("a client sends one byte of a head every second");
@@ -132,7 +132,7 @@ TEST_P(Ex10_4_Deadlines, HeadInPiecesWithinTheDeadlineIsServed) {
     if (world.missing()) return;
     Story story("when does a head's deadline begin, and does the next head inherit it?");
     world.run([&]() -> Task<> {
-        ConnectionBed bed(world, {.head = seconds(10)});
+        ConnectionBed bed(world, {.head_timeout = seconds(10)});
         PlainSocket& client = bed.client;
         for (int i = 0; i < 3; ++i) {
             const std::string request = get("/at-once");
@@ -152,12 +152,13 @@ TEST_P(Ex10_3_Connection, IdleConnectionIsClosedWithoutAWord) {
     if (world.missing()) return;
     Story story("what does a client do with an answer that it did not ask for?");
     world.run([&]() -> Task<> {
-        ConnectionBed bed(world, {.idle = seconds(60)});
+        ConnectionBed bed(world, {.idle_timeout = seconds(60)});
         PlainSocket& client = bed.client;
         client.send(get("/at-once"));
         co_await pass(seconds(50));
         const std::string answer = client.received();
-        story.expect("answered, and still open", true, count(answer, "now") == 1 && !client.ended());
+        story.expect("answered, and still open", true,
+                     count(answer, "now") == 1 && !client.ended());
         co_await pass(seconds(20));
         story.expect("more bytes", std::string(), client.received());
         story.expect("closed", true, client.ended());
@@ -165,12 +166,12 @@ TEST_P(Ex10_3_Connection, IdleConnectionIsClosedWithoutAWord) {
     });
 }
 
-TEST_P(Ex10_3_Connection, BodyThatStopsComingIsRefused) {
+TEST_P(Ex10_4_Deadlines, BodyThatStopsComingIsRefused) {
     NetWorld world(GetParam());
     if (world.missing()) return;
     Story story("the head was complete: which deadline is it now?");
     world.run([&]() -> Task<> {
-        ConnectionBed bed(world, {.body = seconds(30)});
+        ConnectionBed bed(world, {.body_timeout = seconds(30)});
         PlainSocket& client = bed.client;
         client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhal");
         co_await pass(seconds(29));
@@ -239,10 +240,19 @@ TEST_P(Ex10_5_Serve, ServerOutlivesBadClientsAndHandlers) {
         gone.close();
         PlainSocket unlucky = bed.connect();
         unlucky.send(get("/throws"));
+        PlainSocket silent = bed.connect();
+        silent.send(get("/silent"));
+        PlainSocket cheated = bed.connect();
+        cheated.send(get("/short"));
         co_await settle();
-        story.expect("garbage", std::string("HTTP/1.1 400 Bad Request"), status(garbage.received()));
+        story.expect("garbage", std::string("HTTP/1.1 400 Bad Request"),
+                     status(garbage.received()));
         story.expect("the handler failed", std::string("HTTP/1.1 500 Internal Server Error"),
                      status(unlucky.received()));
+        story.expect("the handler forgot", std::string("HTTP/1.1 500 Internal Server Error"),
+                     status(silent.received()));
+        cheated.received();
+        story.expect("a body that is too short ends the connection", true, cheated.ended());
         PlainSocket good = bed.connect();
         good.send(get("/at-once"));
         co_await settle();
@@ -305,7 +315,8 @@ TEST_P(Ex10_5_Stop, IdleConnectionsDoNotHoldItUp) {
         const long before = world.elapsed_ms();
         co_await bed.server.stop();
         story.step("stop() with ten idle connections");
-        story.expect("it took less than the idle timeout", true, world.elapsed_ms() - before < 5000);
+        story.expect("it took less than the idle timeout", true,
+                     world.elapsed_ms() - before < 5000);
         int ended = 0;
         for (PlainSocket& client : idle) {
             client.received();
@@ -320,7 +331,7 @@ TEST_P(Ex10_5_Stop, ConnectionsThatDoNotEndAreCutOff) {
     if (world.missing()) return;
     Story story("a body that never ends: does the stop end?");
     world.run([&]() -> Task<> {
-        ServerBed bed({.timeouts = {.body = seconds(3600)}, .grace = seconds(10)});
+        ServerBed bed({.limits = {.body_timeout = seconds(3600), .grace = seconds(10)}});
         PlainSocket client = bed.connect();
         client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n");
         co_await settle();

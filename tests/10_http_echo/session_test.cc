@@ -20,13 +20,8 @@ std::string get(std::string_view path, std::string_view fields = "",
 
 /// Whether a head with this version and Connection field keeps the connection.
 bool keeps(int minor_version, std::string_view connection) {
-    const std::string storage = "Connection" + std::string(connection);
-    RequestHead head;
-    head.reset();
-    head.set_base(storage.data());
-    head.set_request_line({}, {}, minor_version);
-    const std::string_view all = storage;
-    if (!connection.empty()) head.add_field(all.substr(0, 10), all.substr(10));
+    RequestHead head{.minor_version = minor_version};
+    if (!connection.empty()) head.fields.push_back({"Connection", connection});
     return keeps_alive(head);
 }
 
@@ -86,8 +81,8 @@ TEST(Ex10_3_Session, LastRequestEndsTheConnection) {
 TEST(Ex10_3_Session, BodyInMemoryIsAnsweredAtOnce) {
     Story story("where does the request behind a body begin?");
     SessionBed bed;
-    const std::string text = "POST /at-once HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello" +
-                             get("/at-once/2");
+    const std::string text =
+        "POST /at-once HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello" + get("/at-once/2");
     std::string_view input = text;
     bed.advance(input);
     story.step("a request with a body, and another one behind it");
@@ -123,7 +118,7 @@ TEST(Ex10_3_Session, OutputIsBounded) {
     story.step("show 60 requests with 3,000 bytes each to echo");
     story.expect("some input is left", true, !input.empty());
     story.expect("the output is little more than the limit", true,
-                 bed.output.size() < HttpSession::kOutputMax + 4000);
+                 bed.sent().size() < HttpSession::kOutputMax + 4000);
 }
 
 TEST(Ex10_3_Session, StoppingServerKeepsNoConnection) {
@@ -140,7 +135,8 @@ TEST(Ex10_3_Session, StoppingServerKeepsNoConnection) {
 TEST(Ex10_4_Refuse, BadRequestIsAnsweredAndEndsTheConnection) {
     Story story("after a request you cannot read, where does the next one begin?");
     SessionBed bed;
-    const std::string text = get("/at-once/1") + "GET / HTTP/1.1\nHost: a\r\n\r\n" + get("/at-once/2");
+    const std::string text =
+        get("/at-once/1") + "GET / HTTP/1.1\nHost: a\r\n\r\n" + get("/at-once/2");
     std::string_view input = text;
     story.expect("next", std::string("close"), next_name(bed.advance(input)));
     story.expect("the good one is answered", 1, bed.answers("200"));

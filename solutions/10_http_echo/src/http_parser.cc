@@ -1,134 +1,211 @@
+#include <strings.h>
+
 #include <algorithm>
-#include <starling/http_chars.hh>
+#include <array>
 #include <starling/http_parser.hh>
 #include <utility>
 
 namespace starling {
+namespace {
 
-RequestParser::Result RequestParser::parse(std::string_view bytes) {
-    head_.set_base(bytes.data());
+// A method or a field's name: looked up in a table.
+bool is_token(char c) noexcept {
+    static constexpr auto kTokens = [] {
+        std::array<bool, 256> table{};
+        for (const unsigned char c : std::string_view("!#$%&'*+-.^_`|~0123456789"
+                                                      "abcdefghijklmnopqrstuvwxyz"
+                                                      "ABCDEFGHIJKLMNOPQRSTUVWXYZ")) {
+            table[c] = true;
+        }
+        return table;
+    }();
+    return kTokens[static_cast<unsigned char>(c)];
+}
+bool is_visible(char c) noexcept { return c > ' ' && c < 0x7f; }
+bool is_host(char c) noexcept {
+    return is_visible(c) && c != '/' && c != '?' && c != '#' && c != '@' && c != '\\';
+}
+
+// Takes the longest beginning of `text` whose bytes all are what `is` asks for.
+template <class Is>
+std::string_view take(std::string_view& text, Is is) {
+    const auto size = std::ranges::find_if_not(text, is) - text.begin();
+    const std::string_view taken = text.substr(0, static_cast<std::size_t>(size));
+    text.remove_prefix(taken.size());
+    return taken;
+}
+
+bool take(std::string_view& text, char c) {
+    const bool there = text.starts_with(c);
+    text.remove_prefix(there ? 1 : 0);
+    return there;
+}
+
+// Without leading and trailing spaces and tabs.
+std::string_view trim(std::string_view text) noexcept {
+    auto blank = [](char c) { return c == ' ' || c == '\t'; };
+    while (!text.empty() && blank(text.front())) text.remove_prefix(1);
+    while (!text.empty() && blank(text.back())) text.remove_suffix(1);
+    return text;
+}
+
+}  // namespace
+
+bool same_text(std::string_view a, std::string_view b) noexcept {
+    return a.size() == b.size() && ::strncasecmp(a.data(), b.data(), a.size()) == 0;
+}
+
+bool has_control(std::string_view text) noexcept {
+    bool found = false;  // No early exit: so the compiler looks at sixteen bytes at once.
+    for (const unsigned char c : text) found |= ((c < ' ') & (c != '\t')) | (c == 0x7f);
+    return found;
+}
+
+// The head.
+
+std::string_view RequestHead::path() const noexcept {
+    const std::string_view path = target.substr(0, target.find('?'));
+    const std::size_t scheme = path.starts_with('/') ? path.npos : path.find("://");
+    if (scheme == path.npos) return path;
+    const std::size_t slash = path.find('/', scheme + 3);
+    return slash == path.npos ? "/" : path.substr(slash);
+}
+
+RequestHead::Found RequestHead::find(std::string_view name) const noexcept {
+    Found found;
+    for (const Field& field : fields) {
+        if (same_text(field.name, name) && found.count++ == 0) found.value = field.value;
+    }
+    return found;
+}
+
+bool RequestHead::has_token(std::string_view name, std::string_view token) const noexcept {
+    for (Field field : fields) {
+        while (same_text(field.name, name) && !field.value.empty()) {
+            const std::size_t size = std::min(field.value.find(','), field.value.size());
+            if (same_text(trim(field.value.substr(0, size)), token)) return true;
+            field.value.remove_prefix(std::min(size + 1, field.value.size()));
+        }
+    }
+    return false;
+}
+
+// The parser.
+
+bool RequestParser::parse(std::string_view bytes) {
+    move_to(bytes.data());
     // BEGIN 10.1: find the lines, going on where the last call stopped
     //| `bytes` begins where the head begins and has at least what it had last time. Take every line
-    //| that is complete now: the first is the request line, the others are fields, and an empty one
-    //| ends the head. A line ends with CR LF; a bare LF is refused with 400. One empty line before
-    //| the request line is skipped. `acceptable` refuses what is too long, finished or not: ask it
-    //| about every line, and about the unfinished one. At the end of the head, `check_hosts`.
+    //| that is complete now: the first is the request line (`request_line_taken`), the others are
+    //| fields, and an empty one ends the head. A line ends with CR LF; a bare LF is refused with 400.
+    //| One empty line before the request line is skipped. `check_size` refuses what is too long,
+    //| finished or not: ask it about every line, and about the unfinished one. At the end of the head,
+    //| `check_host`, and `head_bytes_`.
     //= todo("10.1", "RequestParser::parse");
     Progress& p = progress_;
     for (;;) {
         const std::size_t line_feed = bytes.find('\n', p.searched);
-        const bool complete = line_feed != std::string_view::npos;
+        const bool complete = line_feed != bytes.npos;
         p.searched = complete ? line_feed + 1 : bytes.size();
         std::string_view line = bytes.substr(p.line_begin, p.searched - p.line_begin);
-        if (!acceptable(line, p.searched, !p.request_line_taken)) return Result::bad;
-        if (!complete) return Result::need_more;
+        check_size(line, p.searched);
+        if (!complete) return false;
 
-        p.line_begin = p.searched;
-        if (!line.ends_with("\r\n")) {
-            fail(400, "a line ends with LF alone");
-            return Result::bad;
-        }
+        const bool is_first = std::exchange(p.line_begin, p.searched) == 0;
+        if (!line.ends_with("\r\n")) throw HttpError(400, "a line ends with LF alone");
         line.remove_suffix(2);
         if (!line.empty()) {
-            if (!(p.request_line_taken ? take_field(line) : take_request_line(line))) {
-                return Result::bad;
-            }
-            p.request_line_taken = true;
-        } else if (p.request_line_taken) {
+            request_line_taken() ? take_field(line) : take_request_line(line);
+        } else if (request_line_taken()) {
             head_bytes_ = p.line_begin;
-            return check_hosts() ? Result::done : Result::bad;
-        } else if (std::exchange(p.blank_line_skipped, true)) {
-            fail(400, "empty lines instead of a request");
-            return Result::bad;
+            check_host();
+            return true;
+        } else if (!is_first) {
+            throw HttpError(400, "empty lines instead of a request");
         }
     }
     // END 10.1
 }
 
-bool RequestParser::take_field(std::string_view line) {
+void RequestParser::take_field(std::string_view line) {
     // BEGIN 10.1: one field
-    //| `line` is "name: value" without its CR LF. The name is one or more token bytes and the colon
-    //| follows at once; around the value spaces and tabs do not count; in it only `http::kValue`
-    //| bytes are allowed. A line that begins with a space or tab (folding) is refused like any other
-    //| bad name: 400. More fields than `limits_.fields_max`: 431.
+    //| `line` is "name: value" without its CR LF. The name is one or more token bytes (`take`) and the
+    //| colon follows at once; around the value spaces and tabs do not count (`trim`); it has no control
+    //| characters (`has_control`). A line that begins with a space or tab (folding) is refused like
+    //| any other bad name: 400. More fields than `limits_.fields_max`: 431.
     //= todo("10.1", "RequestParser::take_field");
-    const char* const end = line.data() + line.size();
-    const char* const name_end = http::skip(http::kToken, line.data(), end);
-    if (name_end == line.data() || name_end == end || *name_end != ':') {
-        return fail(400, "a field's name is not a token followed by a colon");
+    const std::string_view name = take(line, is_token);
+    if (name.empty() || !take(line, ':')) {
+        throw HttpError(400, "a field's name is not a token followed by a colon");
     }
-    const auto name_size = static_cast<std::size_t>(name_end - line.data());
-    const std::string_view value = http::trim(line.substr(name_size + 1));
-    if (!http::all(http::kValue, value)) return fail(400, "a control character in a field's value");
-    if (head_.field_count() >= limits_.fields_max ||
-        !head_.add_field(line.substr(0, name_size), value)) {
-        return fail(431, "too many fields");
-    }
-    return true;
+    const std::string_view value = trim(line);
+    if (has_control(value)) throw HttpError(400, "a control character in a field's value");
+    if (head_.fields.size() >= limits_.fields_max) throw HttpError(431, "too many fields");
+    head_.fields.push_back({name, value});
     // END 10.1
 }
 
 // method SP request-target SP HTTP-version, each separated by exactly one space.
-bool RequestParser::take_request_line(std::string_view line) noexcept {
-    const char* const end = line.data() + line.size();
-    const char* const method_end = http::skip(http::kToken, line.data(), end);
-    if (method_end == line.data() || method_end == end || *method_end != ' ') {
-        return fail(400, "the request line does not begin with a method and a space");
+void RequestParser::take_request_line(std::string_view line) {
+    const std::string_view method = take(line, is_token);
+    if (method.empty() || !take(line, ' ')) {
+        throw HttpError(400, "the request line does not begin with a method and a space");
     }
-    const char* const target_end = http::skip(http::kTarget, method_end + 1, end);
-    const std::string_view method(line.data(), static_cast<std::size_t>(method_end - line.data()));
-    const std::string_view target(method_end + 1,
-                                  static_cast<std::size_t>(target_end - method_end - 1));
-    if (target.empty() || target_end == end || *target_end != ' ') {
-        return fail(400, "the request line has no target between two single spaces");
+    const std::string_view target = take(line, is_visible);
+    if (target.empty() || !take(line, ' ')) {
+        throw HttpError(400, "the request line has no target between two single spaces");
     }
-    const std::string_view version(target_end + 1, static_cast<std::size_t>(end - target_end - 1));
-    int minor_version = 1;
-    if (version != "HTTP/1.1") {
-        auto digit = [&](std::size_t i) { return version[i] >= '0' && version[i] <= '9'; };
-        if (version.size() != 8 || !version.starts_with("HTTP/") || !digit(5) || version[6] != '.' ||
-            !digit(7)) {
-            return fail(400, "the request line does not end with a version");
-        }
-        if (version[5] != '1') return fail(505, "this server speaks HTTP/1.1");
-        minor_version = version[7] == '0' ? 0 : 1;
+    auto digit = [&](std::size_t i) { return line[i] >= '0' && line[i] <= '9'; };
+    if (line.size() != 8 || !line.starts_with("HTTP/") || !digit(5) || line[6] != '.' ||
+        !digit(7)) {
+        throw HttpError(400, "the request line does not end with a version");
     }
-    if (method == "CONNECT") return fail(501, "this server is no proxy");
-    if (target[0] != '/' && target.find("://") == std::string_view::npos &&
+    if (line[5] != '1') throw HttpError(505, "this server speaks HTTP/1.1");
+    if (method == "CONNECT") throw HttpError(501, "this server is no proxy");
+    if (target[0] != '/' && target.find("://") == target.npos &&
         !(target == "*" && method == "OPTIONS")) {
-        return fail(400, "the target is neither a path nor a URI");
+        throw HttpError(400, "the target is neither a path nor a URI");
     }
-    head_.set_request_line(method, target, minor_version);
-    return true;
+    head_.method = method;
+    head_.target = target;
+    head_.minor_version = line[7] == '0' ? 0 : 1;
 }
 
 // Judges unfinished lines too: what is no HTTP from its first byte on may never send a line's end.
-bool RequestParser::acceptable(std::string_view line, std::size_t head_bytes,
-                               bool request_line) noexcept {
-    if (request_line) {
-        if (!line.empty() && line[0] != '\r' && !http::is(http::kToken, line[0])) {
-            return fail(400, "this is no HTTP request");
+void RequestParser::check_size(std::string_view line, std::size_t head_bytes) const {
+    if (!request_line_taken()) {
+        if (!line.empty() && line[0] != '\r' && !is_token(line[0])) {
+            throw HttpError(400, "this is no HTTP request");
         }
         if (line.size() > limits_.request_line_bytes_max) {
-            return fail(414, "the request line is too long");
+            throw HttpError(414, "the request line is too long");
         }
     }
-    const std::size_t bytes_max = std::min(limits_.head_bytes_max, RequestHead::kBytesMax);
-    return head_bytes <= bytes_max || fail(431, "the request head is too long");
+    if (head_bytes > limits_.head_bytes_max) throw HttpError(431, "the request head is too long");
 }
 
-bool RequestParser::check_hosts() noexcept {
-    const int hosts = head_.count(FieldId::host);
-    if (hosts > 1) return fail(400, "more than one Host");
-    if (hosts == 0) return head_.minor_version() == 0 || fail(400, "an HTTP/1.1 request without Host");
-    return http::all(http::kHost, head_.value(FieldId::host)) ||
-           fail(400, "the Host is not a host");
+void RequestParser::check_host() const {
+    const auto [count, host] = head_.find("host");
+    if (count > 1) throw HttpError(400, "more than one Host");
+    if (count == 0 && head_.minor_version > 0) {
+        throw HttpError(400, "an HTTP/1.1 request without Host");
+    }
+    if (!std::ranges::all_of(host, is_host)) throw HttpError(400, "the Host is not a host");
 }
 
-bool RequestParser::fail(int status, const char* text) noexcept {
-    error_status_ = status;
-    error_text_ = text;
-    return false;
+void RequestParser::move_to(const char* base) noexcept {
+    const char* const old = std::exchange(base_, base);
+    if (base == old) return;
+    auto move = [=](std::string_view& view) { view = {base + (view.data() - old), view.size()}; };
+    if (request_line_taken()) move(head_.method), move(head_.target);
+    for (auto& [name, value] : head_.fields) move(name), move(value);
+}
+
+void RequestParser::reset() noexcept {
+    head_.method = head_.target = {};
+    head_.minor_version = 1;
+    head_.fields.clear();
+    progress_ = {};
 }
 
 }  // namespace starling

@@ -6,14 +6,12 @@
 namespace starling {
 
 HttpServer::HttpServer(HttpHandler& handler, const HttpServerOptions& options)
-    : options_(options),
-      shared_{.limits = options.limits, .handler = handler},
-      exchanges_(shared_),
+    : shared_{{.limits = options.limits, .handler = handler}},
       listener_(TcpListener::bind(options.address, {.reuse_port = options.reuse_port})),
       accepting_(spawn([this] { return accept_loop(); }, {.name = "http accept"})) {}
 
 HttpServer::~HttpServer() {
-    assert(connections_.empty() && "an HttpServer was not stopped before it was destroyed");
+    assert(shared_.all.empty() && "an HttpServer was not stopped before it was destroyed");
 }
 
 Task<> HttpServer::accept_loop() {
@@ -25,23 +23,20 @@ Task<> HttpServer::accept_loop() {
 
 void HttpServer::begin(TcpStream stream) {
     ++shared_.stats.connections;
-    spawn(serve(std::move(stream), open_.hold()), {.name = "http connection"}).detach();
+    spawn(HttpConnection(shared_, std::move(stream)), {.name = "http connection"}).detach();
 }
 
-// `inside` counts the connection from before its task begins until its end.
-Task<> HttpServer::serve(TcpStream stream, Gate::Holder inside) {
-    (void)inside;
-    Context& context = co_await this_context();
-    HttpConnection connection(shared_, options_.timeouts, exchanges_, std::move(stream), context);
-    connections_.push_back(connection);
-    co_await connection.serve();
+template <class Act>
+void HttpServer::each_connection(Act act) {
+    HttpConnection* next = shared_.all.empty() ? nullptr : &shared_.all.front();
+    for (; next != nullptr; next = shared_.all.after(*next)) act(*next);
 }
 
 Task<> HttpServer::stop() {
     // BEGIN 10.5: stop
     // In this order: say so (`shared_.stopping`); end the accept loop, and wait for its end; `begin`
     // what had been accepted by then and nobody took; close the listener; have every connection end
-    // if it is idle. Then wait until `open_` is empty, for `options_.grace` at most: whoever is
+    // if it is idle. Then wait until `shared_.open` is empty, for the `grace` of the limits at most: whoever is
     // left is aborted, and waited for. All that whatever happens to the caller: `shield`.
     todo("10.5", "HttpServer::stop");
     // END 10.5

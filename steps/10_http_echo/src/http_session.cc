@@ -1,5 +1,5 @@
-#include <starling/http_chars.hh>
 #include <starling/http_session.hh>
+#include <utility>
 #include <starling/todo.hh>
 
 namespace starling {
@@ -12,46 +12,136 @@ bool keeps_alive(const RequestHead& head) {
     // END 10.3
 }
 
-HttpSession::Next HttpSession::advance(std::string_view& input, ByteBuffer& output) {
-    // BEGIN 10.3: one request after the other
-    // While there is input, and less than `kOutputMax` of output: let `parser_` go on. An unfinished
-    // head: more. A bad one: `refuse`. Then `framing_` and `mode_` for this request; a framing error
-    // and an expectation (`unknown_expectation`) are refused (417). While `shared_.stopping`, no
-    // connection is kept. `answer_at_once` takes the request off the input and answers it, or says
-    // no: handle. After an answer `finish_request`, and go on, or close.
-    todo("10.3", "HttpSession::advance");
-    // END 10.3
-}
-
-bool HttpSession::unknown_expectation() noexcept {
-    return head().count(FieldId::expect) > 0 && head().minor_version() > 0 &&
-           !http::same(head().value(FieldId::expect), "100-continue");
-}
-
-bool HttpSession::answer_at_once(std::string_view& input, ByteBuffer& output) {
-    const std::size_t body_room = input.size() - head_bytes();
-    if (framing_.chunked || framing_.length > body_room) return false;
-    const auto length = static_cast<std::size_t>(framing_.length);
-    const Request request(head(), input.substr(head_bytes(), length));
-    Reply reply(output, shared_.date.text(), mode_);
+HttpSession::Next HttpSession::advance() {
     try {
-        if (!shared_.handler.answer(request, reply)) return false;
-    } catch (const std::exception&) {
-        ++shared_.stats.errors;
-        mode_.keep_alive = false;
-        reply.send(500, "text/plain", "the handler failed");
+        // BEGIN 10.3: one request after the other
+        // While there is input, and less than `kOutputMax` of output: let `parser_` go on. An unfinished
+        // head: more. With a whole one, `begin_request`. `answer_at_once` takes the request off the input
+        // and answers it, or says no: handle. After an answer `finish_request`, and go on, or close.
+        // What is wrong with a request is thrown, and refused below.
+        todo("10.3", "HttpSession::advance");
+        // END 10.3
+    } catch (const std::exception& error) {
+        return refuse(error);
     }
-    input.remove_prefix(head_bytes() + length);
+}
+
+// What the head says about the rest of the request, and about what comes behind it.
+void HttpSession::begin_request() {
+    begun_ = false;
+    length_ = body_length(head(), shared_.limits);
+    keep_alive_ = keeps_alive(head());
+    const auto [expectations, expected] = head().find("expect");
+    expects_continue_ = expectations > 0 && head().minor_version > 0;
+    if (expects_continue_ && !same_text(expected, "100-continue")) {
+        throw HttpError(417, "only 100-continue is known");
+    }
+}
+
+bool HttpSession::answer_at_once() {
+    const std::string_view rest = input_.substr(head_bytes());
+    if (!length_ || *length_ > rest.size()) return false;
+    whole_body_ = rest.substr(0, static_cast<std::size_t>(*length_));
+    if (!shared_.handler.answer(*this)) return false;
+    input_ = rest.substr(whole_body_.size());
     return true;
 }
 
-HttpSession::Next HttpSession::refuse(int status, std::string_view text, ByteBuffer& output) {
+HttpSession::Next HttpSession::refuse(const std::exception& error) {
     // BEGIN 10.4: refuse
-    // Count it as an answered request and an error; append a complete answer with `status` and `text`
-    // that tells the client that the connection ends. Whatever was answered before stays in the
-    // output.
+    // Count it as an answered request and an error; `send` an answer that tells the client that the
+    // connection ends. An HttpError has the status and the text; anything else is the handler's
+    // failure: 500, and the client need not know more. What was answered before stays in the output.
     todo("10.4", "HttpSession::refuse");
     // END 10.4
+}
+
+void HttpSession::finish_request() noexcept {
+    ++shared_.stats.requests;
+    parser_.reset();
+}
+
+void HttpSession::reset() noexcept {
+    parser_.reset();
+    for (std::string* text : {&carry_, &output_, &head_copy_}) {
+        text->clear();
+        if (text->capacity() > kKeptBytes) text->shrink_to_fit();
+    }
+}
+
+// What waits.
+
+Task<bool> HttpSession::work(TcpStream& stream) {
+    stream_ = &stream;
+    input_ = {};
+    shown_ = 0;
+    refill();
+    for (bool begun = false;;) {
+        const std::size_t before = input_.size();
+        const Next next = advance();
+        const bool is_full = output_.size() >= kOutputMax;
+        begun = begun && input_.size() == before;
+        if (next == Next::handle) {
+            begun = false;
+            const bool open = co_await handle();
+            if (open) continue;
+        } else if (next == Next::more && !is_full && refill()) {
+            continue;
+        }
+        co_await flush();
+        if (next != Next::more) co_return false;
+        if (is_full) continue;
+        if (input_.empty()) co_return true;
+        const bool open = co_await receive_head(std::exchange(begun, true));
+        if (open) continue;
+        co_await flush();
+        co_return false;
+    }
+}
+
+Task<bool> HttpSession::receive_head(bool begun) {
+    // BEGIN 10.4: one deadline for a whole head
+    // Part of a head is here: wait until the stream is readable again. All of it has to be here `head_timeout` after the
+    // first wait; `begun` says that this is a further one. Too late: `refuse` with 408. Return whether
+    // the connection goes on; it does not after the client's end of stream.
+    todo("10.4", "HttpSession::receive_head");
+    // END 10.4
+}
+
+// A request that needs a coroutine. Returns whether the connection goes on.
+Task<bool> HttpSession::handle() {
+    head_copy_.assign(input_.substr(0, head_bytes()));
+    parser_.move_to(head_copy_.data());
+    input_.remove_prefix(head_bytes());
+    whole_body_ = {};
+    body_ = BodyDecoder(length_, shared_.limits.body_bytes_max);
+    try {
+        co_await shared_.handler.handle(*this);
+        if (!begun_) throw std::logic_error("the handler gave no answer");
+        if (announced_.value_or(0) > 0) throw std::length_error("a body is shorter than announced");
+    } catch (const std::exception& error) {
+        if (begun_) throw;  // An answer that is cut off never looks complete.
+        refuse(error);
+        co_return false;
+    }
+    if (chunked_) output_ += "0\r\n\r\n";
+    const bool at_next = co_await skip_body();
+    finish_request();
+    co_return at_next&& keep_alive_;
+}
+
+// What the handler has left of the body. Returns whether the next request can be found.
+Task<bool> HttpSession::skip_body() {
+    try {
+        for (std::size_t skipped = 0; !body_.done();) {
+            if (expects_continue_ || skipped > kDiscardBytes) co_return false;
+            const std::string_view piece = co_await read();
+            skipped += piece.size();
+        }
+    } catch (const HttpError&) {
+        co_return false;
+    }
+    co_return true;
 }
 
 }  // namespace starling

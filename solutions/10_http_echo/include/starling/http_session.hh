@@ -1,90 +1,67 @@
-// HttpSession: the protocol of one connection, without any input or output.
+// HttpSession: the protocol of a connection that is at work: one exchange after the other.
 //
-//     received bytes ──► advance() ──► bytes to send
+//     received bytes ──► advance() ──► output
 //                           │
 //                           ├─ more    send; then receive more, if anything comes
-//                           ├─ handle  send; then the request at the front needs a coroutine
+//                           ├─ handle  the request at the front needs a coroutine
 //                           └─ close   send; then the connection ends
 //
-// Everything that can be decided about HTTP without waiting is decided here, so it can be tested by
-// calling a function. It answers as many pipelined requests as it finds before anything is sent: their
-// answers leave in one system call.
+// Everything that can be decided about HTTP without waiting is decided in `advance`, so it can be
+// tested by calling a function. It answers as many pipelined requests as it finds before anything
+// is sent: their answers leave in one system call. `work` does the waiting.
 //
 // Affinity: owner shard.
 #pragma once
 
-#include <starling/byte_buffer.hh>
-#include <starling/http_body.hh>
-#include <starling/http_handler.hh>
-#include <starling/http_parser.hh>
-#include <starling/http_response.hh>
+#include <starling/http_exchange.hh>
 
 namespace starling {
-
-/// Counters since the start. \affinity owner shard
-struct HttpStats {
-    std::uint64_t requests = 0;     // Answered, errors included.
-    std::uint64_t errors = 0;       // Refused: 400 and the like.
-    std::uint64_t connections = 0;  // Accepted.
-    std::uint64_t bytes_in = 0;
-    std::uint64_t bytes_out = 0;
-};
-
-/// What the connections of one shard share. \affinity owner shard
-struct HttpShared {
-    HttpLimits limits;
-    HttpHandler& handler;  // Borrows: it outlives the server.
-    HttpStats stats = {};
-    HttpDate date = {};
-    bool stopping = false;  // Every answer is the last one of its connection.
-};
 
 /// Whether the client wants to go on with this connection after the answer.
 bool keeps_alive(const RequestHead& head);
 
 /// \affinity owner shard
-class HttpSession {
+class HttpSession final : public HttpExchange {
   public:
     enum class Next : std::uint8_t { more, handle, close };
+    using HttpExchange::HttpExchange;
+    using HttpExchange::kOutputMax;
 
-    /// How much output is collected before it has to be sent.
-    static constexpr std::size_t kOutputMax = 64 * 1024;
+    /// Answers what `stream` has and what follows at once, until nothing is left to do.
+    /// \param stream Borrows: until the task has ended
+    /// \return whether the connection goes on: if not, it ends in an orderly way
+    /// \throws std::system_error, TimedOut, Cancelled: it is to be cut off
+    Task<bool> work(TcpStream& stream);
 
-    explicit HttpSession(HttpShared& shared) noexcept : shared_(shared), parser_(shared.limits) {}
+    // The protocol, without input and output.
 
-    /// Answers the complete requests at the front of `input`, takes them off it and appends the answers to
-    /// `output`, until one needs a coroutine or the output is long enough.
-    /// \param input what has been received and not taken; an unfinished request stays in it and is
-    ///        shown again, with more behind it
-    Next advance(std::string_view& input, ByteBuffer& output);
-
-    // After Next::handle, until `finish_request`.
-
-    RequestHead& head() noexcept { return parser_.head(); }
-    /// How much of the input is the head.
-    std::size_t head_bytes() const noexcept { return parser_.head_bytes(); }
-    const Framing& framing() const noexcept { return framing_; }
-    AnswerMode& mode() noexcept { return mode_; }
+    /// Answers the complete requests at the front of the input and takes them off it, until one
+    /// needs a coroutine or the output is long enough. An unfinished request stays in the input.
+    Next advance();
+    /// Answers with what was thrown instead. The connection is not used any further: nobody knows
+    /// where the next request would begin.
+    Next refuse(const std::exception& error);
     /// The request has been answered: ready for the next head.
-    void finish_request() noexcept {
-        ++shared_.stats.requests;
-        parser_.reset();
-    }
-    /// Forgets an unfinished head: for another connection.
-    void reset() noexcept { parser_.reset(); }
+    void finish_request() noexcept;
+    /// Forgets an unfinished request, and gives back most of its memory.
+    void reset() noexcept;
 
-    /// Answers with an error instead. The connection is not used any further: nobody knows where the next
-    /// request would begin.
-    Next refuse(int status, std::string_view text, ByteBuffer& output);
+    /// What `advance` looks at. Borrows: until it is taken, or shown anew.
+    void show(std::string_view input) noexcept { input_ = input; }
+    std::string_view input() const noexcept { return input_; }
+    std::string& output() noexcept { return output_; }
+    /// How much of the input is the head. \pre after Next::handle
+    std::size_t head_bytes() const noexcept { return parser_.head_bytes(); }
 
   private:
-    bool answer_at_once(std::string_view& input, ByteBuffer& output);
-    bool unknown_expectation() noexcept;
+    static constexpr std::size_t kDiscardBytes = 64 * 1024;  // Of a body that nobody has read.
+    static constexpr std::size_t kKeptBytes = 16 * 1024;     // Of a buffer that nobody uses.
 
-    HttpShared& shared_;
-    RequestParser parser_;
-    Framing framing_;
-    AnswerMode mode_;
+    void begin_request();
+    bool answer_at_once();
+    Task<bool> receive_head(bool begun);
+    Task<bool> handle();
+    Task<bool> skip_body();
 };
 
 }  // namespace starling

@@ -1,7 +1,7 @@
 // HttpServer: one shard's share of a server: a listener, and a task per connection.
 //
 //     shard 0: HttpServer ── listener ─┐
-//     shard 1: HttpServer ── listener ─┴─ one address (SO_REUSEPORT): the kernel spreads connections
+//     shard 1: HttpServer ── listener ─┴─ one address (SO_REUSEPORT); the kernel picks
 //
 // Stopping is graceful: no new connections; what is idle is closed; who is being answered gets the
 // whole answer, with "Connection: close". After the grace period whatever is left is cut off.
@@ -9,9 +9,7 @@
 // Affinity: owner shard. `Sharded<HttpServer>` puts one on every shard.
 #pragma once
 
-#include <starling/gate.hh>
 #include <starling/http_connection.hh>
-#include <starling/http_session.hh>
 #include <starling/tcp_listener.hh>
 
 namespace starling {
@@ -20,8 +18,6 @@ struct HttpServerOptions {
     SocketAddress address = SocketAddress::loopback();
     bool reuse_port = false;  // Several shards listen on `address`.
     HttpLimits limits = {};
-    HttpTimeouts timeouts = {};
-    Duration grace = std::chrono::seconds(10);  // How long `stop` waits for answers under way.
 };
 
 /// \affinity owner shard
@@ -39,7 +35,7 @@ class HttpServer {
     SocketAddress local_address() const { return listener_.local_address(); }
     const HttpStats& stats() const noexcept { return shared_.stats; }
     /// Connections that are open now.
-    std::size_t open_connections() const noexcept { return open_.count(); }
+    std::size_t open_connections() const noexcept { return shared_.open.count(); }
 
     /// Stops gracefully, see above. Runs to its end even if its task is stopped. Once.
     Task<> stop();
@@ -47,14 +43,11 @@ class HttpServer {
   private:
     Task<> accept_loop();
     void begin(TcpStream stream);
-    Task<> serve(TcpStream stream, Gate::Holder inside);
+    template <class Act>
+    void each_connection(Act act);
 
-    const HttpServerOptions options_;
-    HttpShared shared_;
-    HttpExchangePool exchanges_;
+    HttpConnections shared_;
     TcpListener listener_;
-    IntrusiveList<HttpConnection> connections_;
-    Gate open_;
     JoinHandle<void> accepting_;
 };
 

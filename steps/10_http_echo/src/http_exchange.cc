@@ -1,0 +1,174 @@
+#include <algorithm>
+#include <charconv>
+#include <starling/http_exchange.hh>
+#include <utility>
+
+namespace starling {
+namespace {
+
+std::string_view status_text(int status) noexcept {
+    switch (status) {
+        case 200:
+            return "OK";
+        case 204:
+            return "No Content";
+        case 304:
+            return "Not Modified";
+        case 400:
+            return "Bad Request";
+        case 404:
+            return "Not Found";
+        case 405:
+            return "Method Not Allowed";
+        case 408:
+            return "Request Timeout";
+        case 413:
+            return "Content Too Large";
+        case 414:
+            return "URI Too Long";
+        case 417:
+            return "Expectation Failed";
+        case 431:
+            return "Request Header Fields Too Large";
+        case 500:
+            return "Internal Server Error";
+        case 501:
+            return "Not Implemented";
+        case 505:
+            return "HTTP Version Not Supported";
+        default:
+            return "Unknown";
+    }
+}
+
+bool has_body(int status) noexcept { return status != 204 && status != 304; }
+
+}  // namespace
+
+std::string_view HttpDate::at(std::time_t now) noexcept {
+    if (std::exchange(second_, now) != now) [[unlikely]] {
+        std::tm parts{};
+        // The C locale's names: this program sets no other.
+        std::strftime(text_.data(), text_.size(), "%a, %d %b %Y %H:%M:%S GMT",
+                      ::gmtime_r(&now, &parts));
+    }
+    return {text_.data(), text_.size() - 1};
+}
+
+// Input.
+
+bool HttpExchange::refill() {
+    const std::size_t left = input_.size();
+    const std::size_t taken = shown_ - left;
+    shared_.stats.bytes_in += taken;
+    carry_.empty() ? stream_->consume(taken) : (void)carry_.erase(0, taken);
+    input_ = stream_->buffered();
+    if (left > 0) {
+        for (; !input_.empty(); input_ = stream_->buffered()) {
+            carry_ += input_;
+            stream_->consume(input_.size());
+        }
+        input_ = carry_;
+    }
+    shown_ = input_.size();
+    return shown_ > left;
+}
+
+Task<std::string_view> HttpExchange::read() {
+    for (;;) {
+        const std::string_view piece = body_.take(input_);
+        if (!piece.empty() || body_.done()) co_return piece;
+        if (refill()) continue;
+        // The client may wait for what we have for it, before it sends the next piece.
+        if (std::exchange(expects_continue_, false) && !begun_) {
+            output_ += "HTTP/1.1 100 Continue\r\n\r\n";
+        }
+        co_await flush();
+        stream_->set_read_deadline(after(shared_.limits.body_timeout));
+        bool open = false;
+        try {
+            open = co_await stream_->readable();
+        } catch (const TimedOut&) {
+            throw HttpError(408, "the body took too long");
+        }
+        if (!open) throw HttpError(400, "the body ended early");
+    }
+}
+
+// Output.
+
+void HttpExchange::begin(int status, std::string_view content_type,
+                         std::optional<std::uint64_t> length, std::string_view fields) {
+    constexpr std::size_t kOwnBytesMax = 256;  // What is written here, without the texts given.
+    const int minor_version = head().minor_version;
+    begun_ = true;
+    announced_ = length;
+    chunked_ = !length && minor_version > 0 && has_body(status);
+    keep_alive_ = keep_alive_ && !shared_.stopping && (length || chunked_ || !has_body(status));
+
+    // One change of size for all: a response is a dozen small pieces.
+    const std::size_t before = output_.size();
+    output_.resize(before + kOwnBytesMax + content_type.size() + fields.size());
+    char* at = output_.data() + before;
+    auto put = [&](std::string_view text) { at = std::copy(text.begin(), text.end(), at); };
+    auto put_number = [&](std::uint64_t n) { at = std::to_chars(at, at + 20, n).ptr; };
+    put("HTTP/1.1 ");
+    put_number(static_cast<std::uint64_t>(status));
+    put(" ");
+    put(status_text(status));
+    put("\r\nDate: ");
+    put(shared_.date.text());
+    if (has_body(status)) {
+        put("\r\nContent-Type: ");
+        put(content_type);
+        if (length) {
+            put("\r\nContent-Length: ");
+            put_number(*length);
+        } else if (chunked_) {
+            put("\r\nTransfer-Encoding: chunked");
+        }
+    }
+    if (!keep_alive_) {
+        put("\r\nConnection: close");
+    } else if (minor_version == 0) {
+        put("\r\nConnection: keep-alive");
+    }
+    put("\r\n");
+    put(fields);
+    put("\r\n");
+    output_.resize(static_cast<std::size_t>(at - output_.data()));
+}
+
+void HttpExchange::send(int status, std::string_view content_type, std::string_view body,
+                        std::string_view fields) {
+    begin(status, content_type, body.size(), fields);
+    if (has_body(status) && head().method != "HEAD") output_ += body;
+    announced_ = 0;
+}
+
+Task<> HttpExchange::write(std::string_view data) {
+    if (data.empty()) co_return;  // An empty chunk would end the body.
+    if (announced_) {
+        if (data.size() > *announced_) throw std::length_error("a body is longer than announced");
+        *announced_ -= data.size();
+    }
+    if (head().method == "HEAD") co_return;
+    if (chunked_) {
+        std::array<char, 16> size{};
+        output_.append(size.data(), std::to_chars(size.begin(), size.end(), data.size(), 16).ptr);
+        output_ += "\r\n";
+    }
+    output_ += data;
+    if (chunked_) output_ += "\r\n";
+    if (output_.size() >= kOutputMax) co_await flush();
+}
+
+Task<> HttpExchange::flush() {
+    if (output_.empty()) co_return;
+    stream_->set_write_deadline(after(shared_.limits.write_timeout));
+    co_await stream_->write_all(output_);
+    shared_.stats.bytes_out += output_.size();
+    output_.clear();
+}
+
+}  // namespace starling

@@ -97,17 +97,6 @@ TEST(Ex6_1_Ring, EveryItemIsDestroyedOnce) {
     story.expect("items alive", 0, Tracked::alive);
 }
 
-TEST(Ex6_1_Ring, CanBeUsedAgainAfterClear) {
-    Story story("what does clear leave behind?");
-    Ring<std::string> ring;
-    for (int i = 0; i < 20; ++i) ring.push_back("gone");
-    ring.clear();
-    story.step("push 20 items, clear");
-    story.expect("size", 0u, ring.size());
-    ring.push_back("here");
-    story.expect("push one, pop", std::string("here"), ring.pop_front());
-}
-
 TEST(Ex6_1_TryForms, BoundedChannelTakesAsManyAsItsCapacity) {
     Story story("who compares the number of items with the capacity?");
     auto [tx, rx] = channel<int>(2);

@@ -4,7 +4,6 @@
 #include <starling/channel.hh>
 #include <starling/executor.hh>
 #include <starling/gate.hh>
-#include <starling/join_all.hh>
 #include <starling/oneshot.hh>
 #include <starling/select.hh>
 #include <starling/semaphore.hh>

@@ -1,6 +1,5 @@
 // Messages between shards, start-up, and what idle lanes cost.
 #include <memory>
-#include <starling/join_all.hh>
 #include <starling/runtime.hh>
 #include <starling/sharded.hh>
 #include <starling/submit.hh>

@@ -9,6 +9,7 @@
 
 #include <cassert>
 #include <cstddef>
+#include <memory>
 #include <starling/waiter.hh>
 #include <stdexcept>
 
@@ -23,60 +24,43 @@ class GateClosed : public std::runtime_error {
 /// \affinity owner shard
 class Gate {
   public:
-    /// Being inside, as an object. Move-only. \affinity owner shard
-    class [[nodiscard]] Holder {
-      public:
-        explicit Holder(Gate& gate) : gate_(&gate) { gate.enter(); }
-        Holder(Holder&& other) noexcept : gate_(std::exchange(other.gate_, nullptr)) {}
-        Holder& operator=(Holder&&) = delete;
-        ~Holder() {
-            if (gate_ != nullptr) gate_->leave();
-        }
-
-      private:
-        Gate* gate_;  // Borrows: it outlives those inside.
-    };
-
-    /// Waits until everybody has left.
-    class CloseOperation : public Waiter {
+    /// Waits until everybody has left. \affinity owner shard
+    class CloseOperation : public Waiter<CloseOperation> {
       public:
         explicit CloseOperation(Gate& gate) noexcept : gate_(gate) {}
-        CloseOperation(CloseOperation&&) noexcept = default;
-        ~CloseOperation() { abandon(); }
-
         bool ready() noexcept {
             gate_.closed_ = true;
-            return gate_.count_ == 0;
+            return try_now();
         }
-        void start(Continuation& c) noexcept {
-            if (ready()) return post(c);
-            wait_in(gate_.closing_, c);
-        }
-        void finish() const {
-            if (stopped()) throw Cancelled{};
-        }
+
+        /// As Waiter asks.
+        bool try_now() const noexcept { return gate_.count_ == 0; }
+        Line& line() noexcept { return gate_.line_; }
 
       private:
         Gate& gate_;  // Borrows: it outlives those who wait.
     };
+    struct Leave {
+        void operator()(Gate* gate) const noexcept { gate->leave(); }
+    };
+    /// Being inside, as an object. Move-only; the gate outlives it.
+    using Holder = std::unique_ptr<Gate, Leave>;
 
+    /// Enters, and leaves when the holder goes. \throws GateClosed
+    [[nodiscard]] Holder hold() {
+        enter();
+        return Holder(this);
+    }
     /// \throws GateClosed
     void enter() {
-        if (!try_enter()) throw GateClosed();
-    }
-    bool try_enter() noexcept {
-        if (!closed_) ++count_;
-        return !closed_;
+        if (closed_) throw GateClosed();
+        ++count_;
     }
     /// \pre one `enter` for each
     void leave() noexcept {
         assert(count_ > 0 && "left a gate more often than it was entered");
-        if (--count_ > 0) return;
-        TrampolineScope nobody_runs;
-        while (!closing_.empty()) closing_.front().grant();
+        if (--count_ == 0) CloseOperation::serve(line_);
     }
-    /// Enters, and leaves when the holder goes. \throws GateClosed
-    Holder hold() { return Holder(*this); }
 
     /// Refuses newcomers from the await on, for good, and waits until everybody has left. A stop
     /// ends only the waiting. `co_await gate.close();` \throws Cancelled if the task is stopped
@@ -89,7 +73,7 @@ class Gate {
   private:
     std::size_t count_ = 0;
     bool closed_ = false;
-    WaitLine<CloseOperation> closing_;
+    CloseOperation::Line line_;
 };
 
 }  // namespace starling

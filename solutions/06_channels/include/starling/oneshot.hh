@@ -10,7 +10,8 @@
 
 #include <optional>
 #include <starling/channel.hh>
-#include <starling/operation.hh>
+#include <starling/waiter.hh>
+#include <utility>
 
 namespace starling {
 
@@ -21,21 +22,14 @@ class OneshotReceiver;
 template <class T>
 class OneshotSender {
   public:
-    OneshotSender() = default;
     explicit OneshotSender(OneshotReceiver<T>& receiver) noexcept { link(&receiver); }
     OneshotSender(OneshotSender&& other) noexcept { link(std::exchange(other.receiver_, nullptr)); }
-    OneshotSender& operator=(OneshotSender&& other) noexcept {
-        if (this == &other) return *this;
-        hang_up();
-        link(std::exchange(other.receiver_, nullptr));
-        return *this;
-    }
     ~OneshotSender() { hang_up(); }
 
     /// Gives the value, or gives it back if nobody waits for it: the receiver has gone, or has got
     /// one.
     SendResult<T> send(T value) {
-        if (receiver_ == nullptr) return {SendStatus::closed, std::move(value)};
+        if (closed()) return {SendStatus::closed, std::move(value)};
         receiver_->value_.emplace(std::move(value));
         hang_up();
         return {};
@@ -46,65 +40,54 @@ class OneshotSender {
     friend class OneshotReceiver<T>;
     void link(OneshotReceiver<T>* receiver) noexcept {
         receiver_ = receiver;
-        if (receiver_ != nullptr) receiver_->sender_ = this;
+        if (receiver != nullptr) receiver->sender_ = this;
     }
     void hang_up() noexcept {
         if (receiver_ != nullptr) std::exchange(receiver_, nullptr)->settle();
     }
-    OneshotReceiver<T>* receiver_ =
-        nullptr;  // Borrows: while linked, each knows where the other is.
+    OneshotReceiver<T>* receiver_;  // Borrows: while linked, each knows where the other is.
 };
 
 /// An operation: `std::optional<T> x = co_await receiver;`. It can be moved while nobody awaits it.
 /// \affinity owner shard
 template <class T>
-class OneshotReceiver : private StopNode {
+class OneshotReceiver : public Waiter<OneshotReceiver<T>> {
+    using Base = Waiter<OneshotReceiver>;
+
   public:
-    OneshotReceiver() noexcept : StopNode(&on_stop) {}
+    OneshotReceiver() = default;
     OneshotReceiver(OneshotReceiver&& other) noexcept
-        : StopNode(std::move(other)), value_(std::move(other.value_)) {
-        other.value_.reset();
+        : value_(std::exchange(other.value_, std::nullopt)) {
         if (other.sender_ != nullptr) std::exchange(other.sender_, nullptr)->link(this);
     }
-    OneshotReceiver& operator=(OneshotReceiver&&) = delete;
     ~OneshotReceiver() {
         if (sender_ != nullptr) sender_->receiver_ = nullptr;
     }
 
     /// Whether the value is here, or cannot come any more.
     bool ready() const noexcept { return sender_ == nullptr; }
-    void start(Continuation& c) noexcept {
-        if (ready()) return post(c);
-        waiter_ = &c;
-        if (c.context() != nullptr) c.context()->link(*this);
-    }
     /// A value that comes after the stop, before the waiter runs, still counts.
-    bool stopped() const noexcept { return stopped_ && !ready(); }
+    bool stopped() const noexcept { return Base::stopped() && !ready(); }
     /// The value; std::nullopt if the sender went without a `send`, or the value has been taken.
     std::optional<T> finish() {
-        const bool was_stopped = stopped();
-        stopped_ = false;
-        if (was_stopped) throw Cancelled{};
+        if (!ready()) Base::finish();
         return std::exchange(value_, std::nullopt);
     }
+
+    /// As Waiter asks.
+    bool try_now() const noexcept { return ready(); }
+    typename Base::Line& line() noexcept { return line_; }
 
   private:
     friend class OneshotSender<T>;
     void settle() noexcept {
         sender_ = nullptr;
-        unlink();
-        if (waiter_ != nullptr) post(*std::exchange(waiter_, nullptr));
-    }
-    static void on_stop(StopNode& node) noexcept {
-        auto& self = static_cast<OneshotReceiver&>(node);
-        self.stopped_ = true;
-        post(*std::exchange(self.waiter_, nullptr));
+        Base::serve(line_);
     }
 
+    typename Base::Line line_;            // This, while it waits.
     OneshotSender<T>* sender_ = nullptr;  // Borrows: while linked.
-    Continuation* waiter_ = nullptr;      // Borrows: it awaits this.
     std::optional<T> value_;
-    bool stopped_ = false;
 };
 
 template <class T>

@@ -1,7 +1,7 @@
 // Ring: a queue in one block of memory that grows by doubling.
 //
 //        head_                 size_ = 3
-//          ▼                   index i is slots_[(head_ + i) % room_]; room_ is a power of two,
+//          ▼                   item i is in slot (head_ + i) % room_; room_ is a power of two,
 //     [ . .  a  b  c  . . . ]  so the remainder is a mask
 //
 // It knows a limit, and says when it has been reached; what happens then is its owner's business.
@@ -30,9 +30,9 @@ class Ring {
 
     /// \param limit when `full`; the memory grows as it is needed
     explicit Ring(std::size_t limit = kUnlimited) noexcept : limit_(limit) {}
-    Ring(const Ring&) = delete;
-    Ring& operator=(const Ring&) = delete;
-    ~Ring() { clear(); }
+    ~Ring() {
+        while (!empty()) pop_front();
+    }
 
     std::size_t size() const noexcept {
         // BEGIN 6.1: the ring
@@ -44,7 +44,6 @@ class Ring {
     bool empty() const noexcept { return size() == 0; }
     /// Whether there are as many items as the limit allows, or more.
     bool full() const noexcept { return size() >= limit_; }
-    std::size_t limit() const noexcept { return limit_; }
 
     /// Appends, whatever the limit. O(1) amortised; allocates only to grow.
     void push_back(T&& item) {
@@ -52,8 +51,7 @@ class Ring {
         //| Behind the last item. Grow if there is no room.
         //= todo("6.1", "Ring::push_back");
         if (size_ == room_) grow();
-        std::construct_at(slot(size_), std::move(item));
-        ++size_;
+        std::construct_at(&item_at(size_++), std::move(item));
         // END 6.1
     }
     /// Puts an item back where it came from, whatever the limit.
@@ -63,8 +61,8 @@ class Ring {
         //= todo("6.1", "Ring::push_front");
         if (size_ == room_) grow();
         --head_;
-        std::construct_at(slot(0), std::move(item));
         ++size_;
+        std::construct_at(&item_at(0), std::move(item));
         // END 6.1
     }
     /// Takes the oldest. \pre not empty. O(1).
@@ -73,23 +71,12 @@ class Ring {
         // BEGIN 6.1: the ring
         //| Move the first item out, and destroy what is left in its slot.
         //= todo("6.1", "Ring::pop_front");
-        T* first = slot(0);
-        T item = std::move(*first);
-        std::destroy_at(first);
+        T& first = item_at(0);
         ++head_;
         --size_;
+        T item = std::move(first);
+        std::destroy_at(&first);
         return item;
-        // END 6.1
-    }
-    /// Destroys every item, and gives the memory back.
-    void clear() noexcept {
-        // BEGIN 6.1: the ring
-        //| An item's destructor may run anything.
-        //= return todo_soft("6.1", "Ring::clear");
-        while (!empty()) pop_front();
-        if (slots_ != nullptr) std::allocator<T>().deallocate(slots_, room_);
-        slots_ = nullptr;
-        room_ = 0;
         // END 6.1
     }
 
@@ -97,21 +84,25 @@ class Ring {
     const std::size_t limit_;
     // BEGIN 6.1: the ring
     //| Your data members and helpers. A container of the standard library is a fine start.
-    T* slot(std::size_t index) noexcept { return slots_ + ((head_ + index) & (room_ - 1)); }
+    union Slot {
+        Slot() noexcept {}
+        ~Slot() {}
+        T item;
+    };
+    T& item_at(std::size_t index) noexcept { return slots_[(head_ + index) & (room_ - 1)].item; }
     [[gnu::noinline]] void grow() {
         const std::size_t room = room_ == 0 ? 8 : room_ * 2;
-        T* slots = std::allocator<T>().allocate(room);
+        auto slots = std::make_unique<Slot[]>(room);
         for (std::size_t i = 0; i < size_; ++i) {
-            std::construct_at(slots + i, std::move(*slot(i)));
-            std::destroy_at(slot(i));
+            std::construct_at(&slots[i].item, std::move(item_at(i)));
+            std::destroy_at(&item_at(i));
         }
-        if (slots_ != nullptr) std::allocator<T>().deallocate(slots_, room_);
-        slots_ = slots;
+        slots_ = std::move(slots);
         room_ = room;
         head_ = 0;
     }
 
-    T* slots_ = nullptr;  // Owns: room_ slots, of which size_ hold an item.
+    std::unique_ptr<Slot[]> slots_;  // Of which size_ hold an item.
     std::size_t room_ = 0;
     std::size_t head_ = 0;  // Counts on and on; only its remainder matters.
     std::size_t size_ = 0;

@@ -10,8 +10,9 @@
 #pragma once
 
 #include <cstddef>
-#include <optional>
+#include <memory>
 #include <starling/waiter.hh>
+#include <utility>
 
 namespace starling {
 
@@ -21,62 +22,23 @@ class Semaphore;
 class [[nodiscard]] Permit {
   public:
     Permit() = default;
-    Permit(Semaphore& semaphore, std::size_t count) noexcept
-        : semaphore_(&semaphore), count_(count) {}
-    Permit(Permit&& other) noexcept
-        : semaphore_(std::exchange(other.semaphore_, nullptr)), count_(other.count_) {}
-    Permit& operator=(Permit other) noexcept {
-        std::swap(semaphore_, other.semaphore_);
-        std::swap(count_, other.count_);
-        return *this;
-    }
-    ~Permit() { release(); }
+    Permit(Semaphore& semaphore, std::size_t count) noexcept : semaphore_(&semaphore, {count}) {}
 
     /// Gives them back now.
-    void release() noexcept;
+    void release() noexcept { semaphore_.reset(); }
     /// Keeps them out of the semaphore for good (or until Semaphore::release).
-    void forget() noexcept { semaphore_ = nullptr; }
+    void forget() noexcept { (void)semaphore_.release(); }
     explicit operator bool() const noexcept { return semaphore_ != nullptr; }
 
   private:
-    Semaphore* semaphore_ = nullptr;  // Borrows: it outlives its permits.
-    std::size_t count_ = 0;
+    struct GiveBack {
+        void operator()(Semaphore* semaphore) const noexcept;
+        std::size_t count;
+    };
+    std::unique_ptr<Semaphore, GiveBack> semaphore_;  // Borrows: it outlives its permits.
 };
 
-/// \affinity owner shard
-class AcquireOperation : public Waiter {
-  public:
-    AcquireOperation(Semaphore& semaphore, std::size_t count) noexcept
-        : semaphore_(semaphore), count_(count) {}
-    AcquireOperation(AcquireOperation&& other) noexcept
-        : Waiter(std::move(other)),
-          semaphore_(other.semaphore_),
-          count_(other.count_),
-          has_it_(std::exchange(other.has_it_, false)) {}
-    ~AcquireOperation() {
-        if (has_it_ || waiting()) [[unlikely]]
-            give_up();
-    }
-
-    bool ready() noexcept;
-    void start(Continuation& c) noexcept;
-    Permit finish() {
-        if (stopped()) throw Cancelled{};
-        has_it_ = false;
-        return {semaphore_, count_};
-    }
-
-    void end_early() noexcept;
-
-  private:
-    friend class Semaphore;
-    /// This goes, and nobody has taken the permits, or waits for them any more.
-    void give_up() noexcept;
-
-    Semaphore& semaphore_;  // Borrows: it outlives those who wait.
-    std::size_t count_;
-    bool has_it_ = false;
-};
+class AcquireOperation;
 
 /// \affinity owner shard
 class Semaphore {
@@ -85,38 +47,57 @@ class Semaphore {
 
     /// Waits for `count` permits. `Permit p = co_await semaphore.acquire();`
     /// \throws Cancelled if the task is stopped. O(1).
-    AcquireOperation acquire(std::size_t count = 1) noexcept { return {*this, count}; }
+    AcquireOperation acquire(std::size_t count = 1) noexcept;
     /// An empty permit if it would have to wait.
     Permit try_acquire(std::size_t count = 1) noexcept {
-        return take(count) ? Permit(*this, count) : Permit();
+        return line_.empty() ? take(count) : Permit();
     }
     /// Adds permits, and serves whoever waits for them. O(waiters served).
-    void release(std::size_t count = 1) noexcept {
-        available_ += count;
-        if (!waiting_.empty()) serve();
-    }
+    void release(std::size_t count = 1) noexcept;
     std::size_t available() const noexcept { return available_; }
 
   private:
     friend class AcquireOperation;
-    bool take(std::size_t count) noexcept {
-        if (!waiting_.empty() || available_ < count) return false;
+    Permit take(std::size_t count) noexcept {
+        if (available_ < count) return {};
         available_ -= count;
-        return true;
+        return {*this, count};
     }
-    void serve() noexcept;
 
     std::size_t available_;
-    WaitLine<AcquireOperation> waiting_;
+    Waiter<AcquireOperation>::Line line_;
 };
 
-inline void Permit::release() noexcept {
-    if (semaphore_ != nullptr) std::exchange(semaphore_, nullptr)->release(count_);
-}
-inline bool AcquireOperation::ready() noexcept {
-    return has_it_ = has_it_ || semaphore_.take(count_);
-}
+/// \affinity owner shard
+class AcquireOperation : public Waiter<AcquireOperation> {
+  public:
+    AcquireOperation(Semaphore& semaphore, std::size_t count) noexcept
+        : semaphore_(semaphore), count_(count) {}
 
+    bool ready() noexcept { return permit_ || (line().empty() && try_now()); }
+    Permit finish() {
+        Waiter::finish();
+        return std::move(permit_);
+    }
+
+    /// As Waiter asks.
+    bool try_now() noexcept { return bool(permit_ = semaphore_.take(count_)); }
+    Line& line() noexcept { return semaphore_.line_; }
+
+  private:
+    Semaphore& semaphore_;  // Borrows: it outlives those who wait.
+    std::size_t count_;
+    Permit permit_;  // Until `finish`; goes back if nobody takes it.
+};
+
+inline AcquireOperation Semaphore::acquire(std::size_t count) noexcept { return {*this, count}; }
+inline void Semaphore::release(std::size_t count) noexcept {
+    available_ += count;
+    AcquireOperation::serve(line_);
+}
+inline void Permit::GiveBack::operator()(Semaphore* semaphore) const noexcept {
+    semaphore->release(count);
+}
 /// `auto guard = co_await mutex.lock();` \affinity owner shard
 class Mutex {
   public:

@@ -17,6 +17,7 @@
 
 #include <cassert>
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <starling/channel_state.hh>
 #include <utility>
@@ -31,20 +32,14 @@ class Sender {
     Sender() = default;
     explicit Sender(detail::ChannelState<T>& state) noexcept : state_(&state) {
         state.add_sender();
-        state.add_ref();
     }
-    Sender(const Sender& other) noexcept : state_(other.state_) {
-        if (state_ == nullptr) return;
-        state_->add_sender();
-        state_->add_ref();
+    Sender(const Sender& other) noexcept : state_(other.state_.get()) {
+        if (state_ != nullptr) state_->add_sender();
     }
-    Sender(Sender&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
+    Sender(Sender&& other) noexcept = default;
     Sender& operator=(Sender other) noexcept {
-        std::swap(state_, other.state_);
+        state_.swap(other.state_);
         return *this;
-    }
-    ~Sender() {
-        if (state_ != nullptr) state_->drop_sender();
     }
 
     /// Waits until there is room and nobody is before it in the line. \pre not moved from
@@ -53,17 +48,18 @@ class Sender {
     SendOperation<T> send(T value) const noexcept { return {*state_, std::move(value)}; }
     /// Sends if that is possible without waiting. O(1).
     SendResult<T> try_send(T value) const {
-        if (!state_->open()) return {SendStatus::closed, std::move(value)};
+        if (closed()) return {SendStatus::closed, std::move(value)};
         if (!state_->try_push(value)) return {SendStatus::full, std::move(value)};
         return {};
     }
     /// Whether there is no receiver any more.
     bool closed() const noexcept { return !state_->open(); }
-    std::size_t size() const noexcept { return state_->size(); }
-    std::size_t capacity() const noexcept { return state_->capacity(); }
 
   private:
-    detail::ChannelState<T>* state_ = nullptr;  // Owns: a reference.
+    struct Drop {
+        void operator()(detail::ChannelState<T>* state) const noexcept { state->drop_sender(); }
+    };
+    std::unique_ptr<detail::ChannelState<T>, Drop> state_;  // Owns: its share.
 };
 
 /// The end that receives. Move-only. Goes with everything that is still in the channel.
@@ -73,15 +69,6 @@ class Receiver {
   public:
     Receiver() = default;
     explicit Receiver(detail::ChannelState<T>& state) noexcept : state_(&state) { state.add_ref(); }
-    Receiver(Receiver&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
-    Receiver& operator=(Receiver&& other) noexcept {
-        Receiver old(std::move(*this));
-        state_ = std::exchange(other.state_, nullptr);
-        return *this;
-    }
-    ~Receiver() {
-        if (state_ != nullptr) state_->drop_receiver();
-    }
 
     /// Waits for a value; std::nullopt when none can come any more. Several tasks may wait; they
     /// are served in order. `while (auto x = co_await rx.recv()) …` \throws Cancelled if the task
@@ -96,14 +83,18 @@ class Receiver {
     /// Wants no more: senders get their values back. What is buffered can still be received.
     void close() noexcept { state_->close(); }
     /// Whether nothing is left and nothing can come.
-    bool ended() const noexcept { return state_->ended(); }
+    bool ended() const noexcept { return state_->closing() && size() == 0; }
+    /// How many values are buffered.
     std::size_t size() const noexcept { return state_->size(); }
-    std::size_t capacity() const noexcept { return state_->capacity(); }
 
   private:
-    detail::ChannelState<T>* state_ = nullptr;  // Owns: a reference.
+    struct Drop {
+        void operator()(detail::ChannelState<T>* state) const noexcept { state->drop_receiver(); }
+    };
+    std::unique_ptr<detail::ChannelState<T>, Drop> state_;  // Owns: its share.
 };
 
+/// What `channel` gives out.
 template <class T>
 struct Channel {
     Sender<T> sender;

@@ -1,7 +1,7 @@
 // Ring: a queue in one block of memory that grows by doubling.
 //
 //        head_                 size_ = 3
-//          ▼                   index i is slots_[(head_ + i) % room_]; room_ is a power of two,
+//          ▼                   item i is in slot (head_ + i) % room_; room_ is a power of two,
 //     [ . .  a  b  c  . . . ]  so the remainder is a mask
 //
 // It knows a limit, and says when it has been reached; what happens then is its owner's business.
@@ -31,9 +31,9 @@ class Ring {
 
     /// \param limit when `full`; the memory grows as it is needed
     explicit Ring(std::size_t limit = kUnlimited) noexcept : limit_(limit) {}
-    Ring(const Ring&) = delete;
-    Ring& operator=(const Ring&) = delete;
-    ~Ring() { clear(); }
+    ~Ring() {
+        while (!empty()) pop_front();
+    }
 
     std::size_t size() const noexcept {
         // BEGIN 6.1: the ring
@@ -44,7 +44,6 @@ class Ring {
     bool empty() const noexcept { return size() == 0; }
     /// Whether there are as many items as the limit allows, or more.
     bool full() const noexcept { return size() >= limit_; }
-    std::size_t limit() const noexcept { return limit_; }
 
     /// Appends, whatever the limit. O(1) amortised; allocates only to grow.
     void push_back(T&& item) {
@@ -66,13 +65,6 @@ class Ring {
         // BEGIN 6.1: the ring
         // Move the first item out, and destroy what is left in its slot.
         todo("6.1", "Ring::pop_front");
-        // END 6.1
-    }
-    /// Destroys every item, and gives the memory back.
-    void clear() noexcept {
-        // BEGIN 6.1: the ring
-        // An item's destructor may run anything.
-        return todo_soft("6.1", "Ring::clear");
         // END 6.1
     }
 

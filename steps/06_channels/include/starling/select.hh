@@ -1,4 +1,4 @@
-// select, when_any, join_all: several operations at once, without a coroutine for each.
+// select, when_any: the first of several operations, without a coroutine for each.
 //
 //     select(a, b, c):   start all ─► the first that ends wins ─► the others are stopped
 //                                     └─ and waited for: a slot per branch says what became of it
@@ -11,8 +11,8 @@
 // Affinity: owner shard.
 #pragma once
 
-#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <starling/context.hh>
 #include <starling/operation.hh>
 #include <starling/outcome.hh>
@@ -50,46 +50,41 @@ class Selected {
 
 namespace detail {
 
-/// A number that changes from call to call, to begin with another branch each time.
-unsigned next_random() noexcept;
+/// Where the next select begins to ask. Goes by steps of the golden ratio: also if several selects
+/// take turns, each begins at all of its branches equally often.
+inline constinit thread_local std::uint32_t select_turn = 0;
 
 /// An operation, and what is posted when it ends.
 template <class Owner, class Op>
 class Branch : public Continuation {
   public:
+    using Result = OperationResult<std::remove_reference_t<Op>>;
+
     explicit Branch(Op&& operation) : op(std::forward<Op>(operation)) {}
     Branch(Branch&& other) noexcept
         : Continuation(std::move(other)), op(std::forward<Op>(other.op)) {}
 
+    /// What became of it. If it was never started, it has won or is as good as stopped.
+    void finish_into(Outcome<Result>& outcome, bool won) noexcept {
+        if (!won && (owner == nullptr || op.stopped())) return outcome.set_stopped();
+        try {
+            if constexpr (std::is_void_v<Result>) {
+                op.finish();
+                outcome.set_value();
+            } else {
+                outcome.set_value(op.finish());
+            }
+        } catch (...) {
+            outcome.set_current_exception();
+        }
+    }
+
     Op op;
-    Owner* owner = nullptr;  // Borrows: this is part of it.
-    std::size_t index = 0;
+    Owner* owner = nullptr;  // Borrows: this is part of it. Null: not started.
 
   private:
-    void resume() noexcept override { owner->on_ended(index, op.stopped()); }
+    void resume() noexcept override { owner->on_ended(*this, op.stopped()); }
 };
-
-/// Calls `f` with element `index` of a tuple.
-template <class Tuple, class F, std::size_t... Is>
-void visit_at(Tuple& tuple, std::size_t index, F&& f, std::index_sequence<Is...>) {
-    ((Is == index ? f(std::get<Is>(tuple)) : void()), ...);
-}
-
-/// Fills `outcome` with the result of an operation that has ended.
-template <class T, class Op>
-void finish_into(Outcome<T>& outcome, Op& op) noexcept {
-    if (op.stopped()) return outcome.set_stopped();
-    try {
-        if constexpr (std::is_void_v<T>) {
-            op.finish();
-            outcome.set_value();
-        } else {
-            outcome.set_value(op.finish());
-        }
-    } catch (...) {
-        outcome.set_current_exception();
-    }
-}
 
 }  // namespace detail
 
@@ -98,82 +93,83 @@ void finish_into(Outcome<T>& outcome, Op& op) noexcept {
 template <class... Ops>
 class SelectOperation {
     static constexpr std::size_t kCount = sizeof...(Ops);
-    static_assert(kCount > 0, "select needs a branch");
-    using Indices = std::index_sequence_for<Ops...>;
 
   public:
     using Result = Selected<OperationResult<std::remove_reference_t<Ops>>...>;
 
-    SelectOperation(bool biased, Ops&&... ops)
+    explicit SelectOperation(bool biased, Ops&&... ops)
         : branches_(detail::Branch<SelectOperation, Ops>(std::forward<Ops>(ops))...),
           biased_(biased) {}
     SelectOperation(SelectOperation&& other) noexcept
         : branches_(std::move(other.branches_)), biased_(other.biased_) {}
 
     bool ready() {
-        first_ = biased_ ? 0 : detail::next_random() % kCount;
+        if (!biased_) {
+            detail::select_turn += 0x9E3779B9U;
+            first_ = std::uint64_t{detail::select_turn} * kCount >> 32;
+        }
         // BEGIN 6.5: select
         // Whether a branch can finish without waiting; it is the winner then, and the others are never
-        // started. Ask them in turn, beginning with `first_`, and no further than needed.
+        // started. Ask them `in_turn`, and no further than needed.
         todo("6.5", "SelectOperation::ready");
         // END 6.5
     }
     void start(Continuation& c) {
         outer_ = &c;
         context_.link_under(c.context());
-        started_ = true;
         // BEGIN 6.5: select
-        // Start every branch, beginning with `first_`, in `context_`; tell each its `owner` and `index`,
-        // so that it can say when it has ended. None may run before all have been started. When the
-        // last has ended, this may be gone.
+        // Start every branch, `in_turn`, in `context_`; tell each its `owner`, so that it can say when it
+        // has ended. None may run before all have been started. When the last has ended, this may be
+        // gone.
         todo("6.5", "SelectOperation::start");
         // END 6.5
     }
     /// Whether nobody won, because all were stopped.
-    bool stopped() const noexcept { return winner() == kNone; }
+    bool stopped() const noexcept { return winner() == nullptr; }
     Result finish() {
         if (stopped()) throw Cancelled{};
         Result result;
-        result.index_ = winner();
-        finish_all(result, Indices{});
+        [&]<std::size_t... Is>(std::index_sequence<Is...>) {
+            (finish_one<Is>(result), ...);
+        }(std::index_sequence_for<Ops...>{});
         return result;
     }
 
   protected:
+    /// Calls `f` with each branch, beginning with number `first_`.
     template <class F>
-    void visit(std::size_t index, F&& f) {
-        detail::visit_at(branches_, index, f, Indices{});
+    void in_turn(F f) {
+        for (std::size_t turn = 0; turn < kCount; ++turn) {
+            std::size_t skip = (first_ + turn) % kCount;
+            std::apply([&](auto&... each) { ((skip-- == 0 ? f(each) : void()), ...); }, branches_);
+        }
     }
-    /// Which branch has won; kNone as long as none has.
-    std::size_t winner() const noexcept {
+    /// The branch that has won; null as long as none has.
+    const Continuation* winner() const noexcept {
         // BEGIN 6.5: select
         // See your members at the end of this class.
-        return todo_soft("6.5", "SelectOperation::winner", kNone);
+        return todo_soft("6.5", "SelectOperation::winner", nullptr);
         // END 6.5
     }
 
   private:
     template <class, class>
     friend class detail::Branch;
-    static constexpr std::size_t kNone = kCount;
 
-    /// Branch `index` has ended.
-    void on_ended(std::size_t index, bool stopped) noexcept {
+    template <std::size_t I>
+    void finish_one(Result& result) noexcept {
+        auto& branch = std::get<I>(branches_);
+        const bool won = &branch == winner();
+        if (won) result.index_ = I;
+        branch.finish_into(result.template slot<I>(), won);
+    }
+    /// `branch` has ended.
+    void on_ended(Continuation& branch, bool stopped) noexcept {
         // BEGIN 6.5: select
         // The first that ends without having been stopped wins, and the others are stopped. `outer_`
         // goes on (resume it) when the last has ended.
         return todo_soft("6.5", "SelectOperation::on_ended");
         // END 6.5
-    }
-    template <std::size_t... Is>
-    void finish_all(Result& result, std::index_sequence<Is...>) {
-        (finish_one(result.template slot<Is>(), std::get<Is>(branches_).op, Is), ...);
-    }
-    /// A branch that was never started is as good as stopped.
-    template <class T, class Op>
-    void finish_one(Outcome<T>& slot, Op& op, std::size_t index) {
-        if (!started_ && index != winner()) return slot.set_stopped();
-        detail::finish_into(slot, op);
     }
 
     std::tuple<detail::Branch<SelectOperation, Ops>...> branches_;
@@ -181,7 +177,6 @@ class SelectOperation {
     Continuation* outer_ = nullptr;  // Borrows: it owns this operation.
     std::size_t first_ = 0;
     bool biased_;
-    bool started_ = false;
     // BEGIN 6.5: select
     // What you have to remember from one call to the next.
     // END 6.5
@@ -200,7 +195,9 @@ class WhenAnyOperation : public SelectOperation<First, Rest...> {
     Result finish() {
         if (this->stopped()) throw Cancelled{};
         Outcome<Result> result;
-        this->visit(this->winner(), [&](auto& branch) { detail::finish_into(result, branch.op); });
+        this->in_turn([&](auto& branch) {
+            if (&branch == this->winner()) branch.finish_into(result, true);
+        });
         return result.take();
     }
 };

@@ -5,32 +5,14 @@
 
 namespace starling {
 
-/// Remote wake-ups as a source like any other.
-class Executor::InboxSource final : public EventSource {
-  public:
-    explicit InboxSource(Inbox& inbox) noexcept : inbox_(inbox) {}
-    void poll() noexcept override { inbox_.drain(); }
-    // In this order: see Inbox::wakers.
-    bool active() const noexcept override { return inbox_.wakers() > 0 || !inbox_.empty(); }
-    bool before_sleep() noexcept override { return inbox_.before_sleep(); }
-    void after_sleep() noexcept override { inbox_.after_sleep(); }
-
-  private:
-    Inbox& inbox_;  // Borrows: the executor's.
-};
-
 Executor::Executor(ExecutorOptions options)
-    : own_parker_(options.parker == nullptr ? std::make_unique<ThreadParker>() : nullptr),
-      parker_(options.parker == nullptr ? *own_parker_ : *options.parker),
-      clock_(options.clock == nullptr ? &Clock::steady() : options.clock),
-      batch_max_(options.batch_max),
-      batch_time_(options.batch_time),
-      spin_(options.spin),
-      now_(clock_->now()),
+    : options_(options),
+      parker_(options.parker == nullptr ? own_parker_ : *options.parker),
+      clock_(options.clock == nullptr ? Clock::steady() : *options.clock),
+      now_(clock_.now()),
       unparker_(parker_.unparker()),
       inbox_(std::make_shared<Inbox>(unparker_)),
-      inbox_source_(std::make_unique<InboxSource>(*inbox_)),
-      sources_{inbox_source_.get()},
+      sources_{this},
       env_{.executor = this, .services = {}} {}
 
 Executor::~Executor() {
@@ -63,7 +45,7 @@ bool Executor::drive(const std::function<bool()>& done) {
         ~Driving() { flag = false; }
         bool& flag;
     } driving(driving_);
-    now_ = clock_->now();
+    now_ = clock_.now();
     bool stuck = false;
     // BEGIN 4.3: the loop
     // Turn after turn until `done()`: a batch, then poll the sources. If nothing is queued then and
@@ -79,7 +61,7 @@ void Executor::run_batch() {
     ++stats_.turns;
     // BEGIN 4.1: queue and batch
     // Run what is queued, each with a full ready_budget; add how many ran to stats_.resumed. Stop
-    // after batch_max_ of them, or when batch_time_ has passed since now_. A look at the clock
+    // after options_.batch_max of them, or when options_.batch_time has passed since now_. A look at the clock
     // costs as much as running several, so look only now and then, but at least every
     // kLookInterval.
     todo("4.1", "Executor::run_batch");
@@ -87,7 +69,7 @@ void Executor::run_batch() {
 }
 
 void Executor::poll_sources() noexcept {
-    now_ = clock_->now();
+    now_ = clock_.now();
     for (EventSource* source : sources_) source->poll();
 }
 
@@ -96,7 +78,7 @@ bool Executor::anything_can_happen() const noexcept {
 }
 
 void Executor::spin() noexcept {
-    const TimePoint end = now_ + spin_;
+    const TimePoint end = now_ + options_.spin;
     while (queue_.empty() && now_ < end) poll_sources();
 }
 

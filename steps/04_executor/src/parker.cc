@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <condition_variable>
 #include <mutex>
 #include <starling/event_source.hh>
@@ -12,13 +13,10 @@ class ThreadParker::Signal final : public Unparker {
         condition_.notify_one();
     }
     void wait(TimePoint deadline) noexcept {
+        // The farthest deadlines overflow when a clock converts them; park may return early.
+        deadline = std::min(deadline, std::chrono::steady_clock::now() + std::chrono::hours(1));
         std::unique_lock lock(mutex_);
-        auto signalled = [this] { return signalled_; };
-        if (deadline == TimePoint::max()) {
-            condition_.wait(lock, signalled);
-        } else {
-            condition_.wait_until(lock, deadline, signalled);
-        }
+        condition_.wait_until(lock, deadline, [this] { return signalled_; });
         signalled_ = false;
     }
 

@@ -145,14 +145,11 @@ class SpawnedTask : public SpawnedTaskBase {
 };
 
 /// Together with the callable that made the body, which may refer to its captures.
-template <class T, class F = Unit>
+template <class T, class F>
 class SpawnedCall final : public SpawnedTask<T>, public Pooled {
   public:
-    SpawnedCall(Task<T>&& body, SpawnOptions options) noexcept : SpawnedTask<T>(options) {
-        this->set_body(std::move(body));
-    }
     template <class Source>
-    SpawnedCall(std::in_place_t, Source&& f, SpawnOptions options)
+    SpawnedCall(Source&& f, SpawnOptions options)
         : SpawnedTask<T>(options), f_(std::forward<Source>(f)) {
         this->set_body(f_());
     }

@@ -56,7 +56,7 @@ struct ExecutorStats {
 };
 
 /// \affinity owner shard
-class Executor final : public Scheduler {
+class Executor final : public Scheduler, private EventSource {
   public:
     explicit Executor(ExecutorOptions options = {});
     /// Ends every task, see end_tasks().
@@ -81,17 +81,16 @@ class Executor final : public Scheduler {
     /// Starts a task, or what a callable returns, which is called here and lives as long as the
     /// task. The task begins to run in the loop, not here. It inherits no stop token: end it
     /// through the handle.
-    template <class T>
-    JoinHandle<T> spawn(Task<T> task, SpawnOptions options = {}) {
-        return adopt(*new detail::SpawnedCall<T>(std::move(task), options));
-    }
     template <class F>
-    requires std::invocable < std::decay_t<F>
-    & > auto spawn(F&& f, SpawnOptions options = {}) {
+        requires std::invocable<std::decay_t<F>&>
+    auto spawn(F&& f, SpawnOptions options = {}) {
         using Body = std::invoke_result_t<std::decay_t<F>&>;
         using Call = detail::SpawnedCall<typename Body::value_type, std::decay_t<F>>;
-        return adopt<typename Body::value_type>(
-            *new Call(std::in_place, std::forward<F>(f), options));
+        return adopt<typename Body::value_type>(*new Call(std::forward<F>(f), options));
+    }
+    template <class T>
+    JoinHandle<T> spawn(Task<T> task, SpawnOptions options = {}) {
+        return spawn([task = std::move(task)]() mutable { return std::move(task); }, options);
     }
 
     /// Runs the loop until `done()`, which is asked once per turn. \throws Deadlock
@@ -107,7 +106,7 @@ class Executor final : public Scheduler {
 
     /// The time, read once per turn; within a batch it may be as old as the batch.
     TimePoint now() const noexcept { return now_; }
-    const Clock& clock() const noexcept { return *clock_; }
+    const Clock& clock() const noexcept { return clock_; }
     Env& env() noexcept { return env_; }
     const std::shared_ptr<Inbox>& inbox() const noexcept { return inbox_; }
     const std::shared_ptr<Unparker>& unparker() const noexcept { return unparker_; }
@@ -138,7 +137,12 @@ class Executor final : public Scheduler {
     };
 
   private:
-    class InboxSource;
+    // Remote wake-ups are a source like any other, and the first.
+    void poll() noexcept override { inbox_->drain(); }
+    // In this order: see Inbox::wakers.
+    bool active() const noexcept override { return inbox_->wakers() > 0 || !inbox_->empty(); }
+    bool before_sleep() noexcept override { return inbox_->before_sleep(); }
+    void after_sleep() noexcept override { inbox_->after_sleep(); }
 
     template <class T>
     JoinHandle<T> adopt(detail::SpawnedTask<T>& task) {
@@ -156,17 +160,14 @@ class Executor final : public Scheduler {
     void spin() noexcept;
     void sleep();
 
-    const std::unique_ptr<Parker> own_parker_;
-    Parker& parker_;
-    const Clock* const clock_;
-    const std::size_t batch_max_;
-    const Duration batch_time_;
-    const Duration spin_;
+    const ExecutorOptions options_;
+    ThreadParker own_parker_;
+    Parker& parker_;      // Borrows: the options', or its own.
+    const Clock& clock_;  // Borrows.
     TimePoint now_;
     RunQueue queue_;
     const std::shared_ptr<Unparker> unparker_;
     const std::shared_ptr<Inbox> inbox_;
-    const std::unique_ptr<EventSource> inbox_source_;
     std::vector<EventSource*> sources_;         // Borrows.
     detail::SpawnedTaskBase* tasks_ = nullptr;  // Owns: those whose body has not ended.
     bool ending_ = false;

@@ -129,7 +129,7 @@ TEST(Ex7_3_Reap, OperationMayStartAgainFromItsLastCompletion) {
 
 TEST(Ex7_3_Reap, OperationMayBeGoneAfterItsLastCompletion) {
     ScriptedIo io;
-    auto* op = new ProbeOp(io.fd(), {.code = IoCode::recv});
+    auto* op = new ProbeOp(io.fd(), IoCode::recv);
     bool told = false;
     op->then = [&told, op](const IoCompletion&) {
         told = true;

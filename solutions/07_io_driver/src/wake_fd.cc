@@ -1,25 +1,39 @@
-#if __has_include(<sys/eventfd.h>)
-
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <starling/kernel.hh>
 #include <starling/wake_fd.hh>
-#include <system_error>
+
+#if __has_include(<sys/eventfd.h>)
+#include <sys/eventfd.h>
+#else
+#include <fcntl.h>
+#endif
 
 namespace starling {
 
+#if __has_include(<sys/eventfd.h>)
 WakeFd::WakeFd() : fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-    if (!fd_.valid()) throw std::system_error(errno, std::generic_category(), "eventfd");
+    if (!fd_.valid()) throw_io_error("eventfd", -errno);
 }
+#else
+WakeFd::WakeFd() {
+    int ends[2];
+    if (::pipe(ends) < 0) throw_io_error("pipe", -errno);
+    fd_ = OwnedFd(ends[0]);
+    pipe_end_ = OwnedFd(ends[1]);
+    for (const int end : ends) ::fcntl(end, F_SETFL, O_NONBLOCK);
+}
+#endif
 
 void WakeFd::unpark() noexcept {
     // BEGIN 7.5: wake a sleeping driver
-    //| Make the eventfd readable. A signal may interrupt the write; a full counter is readable already.
+    //| Write to `write_fd()`, so that the eventfd is readable. A signal may interrupt that; a full
+    //| counter is readable already.
     //= return todo_soft("7.5", "WakeFd::unpark");
     const int saved_errno = errno;
     const std::uint64_t one = 1;
-    while (::write(fd_.get(), &one, sizeof one) < 0 && errno == EINTR) {
+    while (::write(write_fd(), &one, sizeof one) < 0 && errno == EINTR) {
     }
     errno = saved_errno;
     // END 7.5
@@ -36,5 +50,3 @@ void WakeFd::drain() noexcept {
 }
 
 }  // namespace starling
-
-#endif

@@ -1,13 +1,17 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <starling/driver.hh>
-#include <starling/io_op.hh>
 #include <system_error>
 #include <starling/todo.hh>
 
 namespace starling {
+
+void throw_io_error(const char* what, int result) {
+    throw std::system_error(-result, std::system_category(), what);
+}
 
 OwnedFd::~OwnedFd() {
     if (fd_ >= 0) ::close(fd_);
@@ -16,79 +20,57 @@ OwnedFd::~OwnedFd() {
 // IoFd and its state.
 
 IoFd::IoFd(Driver& driver, OwnedFd fd) {
-    auto state = std::make_unique<detail::FdState>(driver, fd.get());
-    driver.attach(*state);
-    fd.release();
-    state_ = state.release();
+    driver.attach(fd.get());
+    state_.reset(new detail::FdState(driver, std::move(fd)));
 }
 
 int IoFd::shutdown(int how) noexcept { return ::shutdown(get(), how) == 0 ? 0 : -errno; }
 
 void detail::FdState::begin_close() noexcept {
     closing = true;
-    if (end_close()) return;
     if (reader != nullptr) reader->cancel();
     if (writer != nullptr) writer->cancel();
+    end_close();
 }
 
-bool detail::FdState::end_close() noexcept {
-    if (!closing || reader != nullptr || writer != nullptr) return false;
-    driver->detach(*this);
-    ::close(fd);
-    if (closer != nullptr) post(*closer);
+void detail::FdState::end_close() noexcept {
+    if (!closing || reader != nullptr || writer != nullptr) return;
+    Continuation* waiter = closer;
     delete this;
-    return true;
+    if (waiter != nullptr) post(*waiter);
 }
 
 // IoOp: what operations and drivers do with each other.
 
-IoOp::IoOp(IoFd& fd, const IoRequest& request) noexcept : request_(request), fd_(&fd.state()) {
-    request_.fd = fd_->fd;
-}
-
-IoOp::IoOp(IoOp&& other) noexcept : request_(other.request_), fd_(other.fd_) {
-    assert(!other.in_flight_ && "an operation was moved while the kernel knew it");
-}
-
-IoOp::~IoOp() { assert(!in_flight_ && "an operation was destroyed while the kernel knew it"); }
+IoOp::IoOp(IoFd& fd, IoCode code, const void* data, std::size_t size, int flags) noexcept
+    : request_{.code = code,
+               .fd = fd.get(),
+               .flags = flags,
+               .size = static_cast<std::uint32_t>(std::min<std::size_t>(size, 1U << 30)),
+               .data = const_cast<void*>(data)},
+      fd_(&fd.state()) {}
 
 void IoOp::submit() {
-    IoOp*& slot = is_write(request_.code) ? fd_->writer : fd_->reader;
+    IoOp*& slot = fd_->slot(request_.code);
     assert(slot == nullptr && "a descriptor has one reader and one writer at a time");
     cancelling_ = false;
-    fd_->driver->submit(*this);
+    fd_->driver.submit(*this);
     slot = this;
     in_flight_ = true;
-    ++fd_->driver->in_flight_;
+    ++fd_->driver.in_flight_;
 }
 
 void IoOp::cancel() {
     if (!in_flight_ || cancelling_) return;
     cancelling_ = true;
-    fd_->driver->cancel(*this);
+    fd_->driver.cancel(*this);
 }
 
 bool IoOp::try_now(int& result) {
-    if (in_flight_ || (is_write(request_.code) ? fd_->writer : fd_->reader) != nullptr) return false;
-    return fd_->driver->try_now(*this, result);
-}
-
-void Driver::deliver(IoOp& op, const IoCompletion& completion) noexcept {
-    ++stats_.completions;
-    if (completion.more) return op.complete(completion);
-    detail::FdState& fd = *op.fd_;
-    (is_write(op.request_.code) ? fd.writer : fd.reader) = nullptr;
-    op.in_flight_ = false;
-    --in_flight_;
-    op.complete(completion);  // The operation may be gone now; its descriptor's state is not.
-    fd.end_close();
+    return fd_->slot(request_.code) == nullptr && fd_->driver.try_now(request_, result);
 }
 
 // The one-shot operations.
-
-void throw_io_error(const char* what, int result) {
-    throw std::system_error(-result, std::system_category(), what);
-}
 
 void OneShotOp::start(Continuation& c) {
     waiter_ = &c;
@@ -109,7 +91,7 @@ void OneShotOp::complete(const IoCompletion& completion) noexcept {
     if (completion.result == -EINTR && !stop_requested_) return submit();
     result_ = completion.result;
     done_ = true;
-    unlink();
+    StopNode::unlink();
     post(*waiter_);
 }
 
@@ -120,10 +102,12 @@ bool OneShotOp::stopped() const noexcept {
     // END 7.4
 }
 
-int OneShotOp::finish_as(const char* what) {
-    if (result_ >= 0) return result_;
+std::size_t OneShotOp::finish() {
+    constexpr const char* kNames[] = {"accept",  "accept",  "connect", "recv", "recv", "send",
+                                      "recvmsg", "sendmsg", "poll",    "poll"};  // By IoCode.
+    if (result_ >= 0) return static_cast<std::size_t>(result_);
     if (stop_requested_ && stopped()) throw Cancelled{};
-    throw_io_error(what, result_);
+    throw_io_error(kNames[static_cast<std::size_t>(request().code)], result_);
 }
 
 // Closing.
@@ -138,7 +122,7 @@ bool CloseOp::ready() {
 void CloseOp::start(Continuation& c) {
     if (ready()) return post(c);
     fd_.state().closer = &c;
-    std::exchange(fd_.state_, nullptr)->begin_close();
+    fd_ = IoFd();
 }
 
 }  // namespace starling

@@ -68,7 +68,7 @@ BENCHMARK(BM_SlotTable_InsertFindErase);
 
 void BM_BufferPool_TakeRelease(benchmark::State& state) {
     BufferPool pool(64, 4096);
-    for (auto _ : state) benchmark::DoNotOptimize(pool.take().storage().data());
+    for (auto _ : state) benchmark::DoNotOptimize(PooledBuffer(pool, pool.take_index(), 64).bytes().data());
 }
 BENCHMARK(BM_BufferPool_TakeRelease);
 
@@ -211,7 +211,7 @@ void BM_Stop_OneShot(benchmark::State& state) {
         op.start(waiter);
         shard.driver->poll();
         context.request_stop();
-        while (!op.done()) shard.driver->poll();
+        while (shard.driver->in_flight() > 0) shard.driver->poll();
     }
     count_syscalls(state, *shard.driver, 1);
 }

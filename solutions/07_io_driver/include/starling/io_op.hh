@@ -1,6 +1,11 @@
-// The one-shot operations: accept, connect, recv, send, recvmsg, sendmsg, poll, close.
+// IoOp: an operation that waits for completions; and the one-shot operations: accept, connect,
+// recv, send, recvmsg, sendmsg, poll, close.
 //
 //     std::size_t n = co_await RecvOp(fd, buffer);      // 0: the peer has ended its stream
+//
+//     idle ──submit──► in flight ──completion with more──► in flight
+//      ▲                   └───────last completion─────────► idle
+//      └── it may be destroyed here, and only here
 //
 // Stopping one submits a cancel and then *waits*: the kernel owns the buffer until the last
 // completion. Whatever that completion says counts: if the kernel was faster, the operation has
@@ -13,21 +18,60 @@
 //     yes              -ECANCELED true       throws Cancelled
 //     yes              -errno     false      throws std::system_error
 //
-// `result()` gives the same as an int, for those who decide by themselves.
-//
 // Affinity: owner shard.
 #pragma once
 
+#include <cassert>
 #include <span>
-#include <starling/io_request.hh>
+#include <starling/intrusive_list.hh>
+#include <starling/io_fd.hh>
 #include <starling/operation.hh>
 
+struct msghdr;
 struct sockaddr;
 
 namespace starling {
 
-/// \throws std::system_error with `result`, a -errno, and the operation's name
-[[noreturn]] void throw_io_error(const char* what, int result);
+/// The part of an operation that drivers see. \affinity owner shard
+class IoOp : public ListLink {
+  public:
+    /// What it works on. \pre in flight, or the IoFd is there
+    detail::FdState& fd() const noexcept { return *fd_; }
+    /// What the kernel is asked to do.
+    const IoRequest& request() const noexcept { return request_; }
+    /// Submitted, and the last completion has not come.
+    bool in_flight() const noexcept { return in_flight_; }
+    /// Asked to end early, and the last completion has not come.
+    bool cancelling() const noexcept { return cancelling_; }
+
+    std::uint64_t key = 0;  ///< The driver's name for it while the kernel has it: `user_data`.
+
+  protected:
+    /// \param size at most 1 GiB is asked for at once; the result says how much it was
+    IoOp(IoFd& fd, IoCode code, const void* data = nullptr, std::size_t size = 0,
+         int flags = 0) noexcept;
+    IoOp(IoOp&&) noexcept = default;
+    ~IoOp() { assert(!in_flight_ && "an operation was destroyed while the kernel knew it"); }
+
+    /// A completion, from the driver's `poll`. After the last one (`more` is false) the operation
+    /// is no longer in flight: this may submit it again or destroy it.
+    virtual void complete(const IoCompletion& completion) noexcept = 0;
+
+    /// Occupies its slot of the descriptor and goes to the driver. \pre not in flight
+    void submit();
+    /// Asks the driver to end it early. The last completion still comes. Idempotent.
+    void cancel();
+    /// Whether the driver could do it on the spot; then `result` is set.
+    bool try_now(int& result);
+
+  private:
+    friend class Driver;
+    friend struct detail::FdState;
+    IoRequest request_;
+    detail::FdState* fd_;  // Borrows: alive while this is in flight.
+    bool in_flight_ = false;
+    bool cancelling_ = false;
+};
 
 /// What the one-shot operations share. \affinity owner shard
 class OneShotOp : public IoOp, private StopNode {
@@ -35,112 +79,84 @@ class OneShotOp : public IoOp, private StopNode {
     bool ready() { return done_ || (done_ = try_now(result_)); }
     void start(Continuation& c);
     bool stopped() const noexcept;
-    bool done() const noexcept { return done_; }
-    /// ≥ 0, or -errno. \pre done()
-    int result() const noexcept { return result_; }
+    /// How many bytes; 0 where it is not about bytes. \throws Cancelled, std::system_error
+    std::size_t finish();
 
     /// Ends it early, as a stop of its context does. Idempotent. \pre started
     void stop() noexcept { on_stop(*this); }
 
   protected:
-    OneShotOp(IoFd& fd, const IoRequest& request) noexcept : IoOp(fd, request), StopNode(&on_stop) {}
+    template <class... Request>
+    explicit OneShotOp(IoFd& fd, Request... request) noexcept
+        : IoOp(fd, request...), StopNode(&on_stop) {}
     OneShotOp(OneShotOp&&) noexcept = default;
-    /// The value. \throws Cancelled, std::system_error
-    int finish_as(const char* what);
+    int result_ = -1;
 
   private:
     void complete(const IoCompletion& completion) noexcept override;
     static void on_stop(StopNode& node) noexcept;
 
     Continuation* waiter_ = nullptr;  // Borrows: it owns this operation.
-    int result_ = 0;
     bool done_ = false;
     bool stop_requested_ = false;
 };
 
-/// Takes a connection from a listening socket. A value that nobody takes closes itself.
-class AcceptOp final : public OneShotOp {
-  public:
-    explicit AcceptOp(IoFd& listener) noexcept : OneShotOp(listener, {.code = IoCode::accept}) {}
+/// Takes a connection from a listening socket. One that nobody takes from here is closed.
+struct AcceptOp final : OneShotOp {
+    explicit AcceptOp(IoFd& listener) noexcept : OneShotOp(listener, IoCode::accept) {}
     AcceptOp(AcceptOp&&) noexcept = default;
-    ~AcceptOp() { OwnedFd unclaimed(done() && !taken_ ? result() : -1); }
-
+    ~AcceptOp() { OwnedFd unclaimed(result_); }
+    /// \throws Cancelled, std::system_error
     OwnedFd finish() {
-        const int fd = finish_as("accept");
-        taken_ = true;
-        return OwnedFd(fd);
+        OneShotOp::finish();
+        return OwnedFd(std::exchange(result_, -1));
     }
-
-  private:
-    bool taken_ = false;
 };
 
-/// \param address Borrows: until the operation has ended.
-class ConnectOp final : public OneShotOp {
-  public:
+/// Connects a socket. \param address Borrows: until the operation has ended.
+struct ConnectOp final : OneShotOp {
     ConnectOp(IoFd& fd, const sockaddr* address, std::uint32_t size) noexcept
-        : OneShotOp(fd, {.code = IoCode::connect, .size = size, .data = const_cast<sockaddr*>(address)}) {}
-    void finish() { finish_as("connect"); }
+        : OneShotOp(fd, IoCode::connect, address, size) {}
 };
 
 /// Receives what is there, at least one byte; 0 is the end of the stream.
 /// \param into Borrows: until the operation has ended.
-class RecvOp final : public OneShotOp {
-  public:
+struct RecvOp final : OneShotOp {
     RecvOp(IoFd& fd, std::span<std::byte> into, int flags = 0) noexcept
-        : OneShotOp(fd, {.code = IoCode::recv,
-                         .flags = flags,
-                         .size = request_size(into.size()),
-                         .data = into.data()}) {}
-    std::size_t finish() { return static_cast<std::size_t>(finish_as("recv")); }
+        : OneShotOp(fd, IoCode::recv, into.data(), into.size(), flags) {}
 };
 
 /// Sends some of `bytes`: the result may be less than asked.
 /// \param bytes Borrows: until the operation has ended.
-class SendOp final : public OneShotOp {
-  public:
+struct SendOp final : OneShotOp {
     SendOp(IoFd& fd, std::span<const std::byte> bytes, int flags = 0) noexcept
-        : OneShotOp(fd, {.code = IoCode::send,
-                         .flags = flags,
-                         .size = request_size(bytes.size()),
-                         .data = const_cast<std::byte*>(bytes.data())}) {}
-    std::size_t finish() { return static_cast<std::size_t>(finish_as("send")); }
+        : OneShotOp(fd, IoCode::send, bytes.data(), bytes.size(), flags) {}
 };
 
 /// recvmsg(2). \param message Borrows, with all it points to: until the operation has ended.
-class RecvMsgOp final : public OneShotOp {
-  public:
+struct RecvMsgOp final : OneShotOp {
     RecvMsgOp(IoFd& fd, msghdr& message, int flags = 0) noexcept
-        : OneShotOp(fd, {.code = IoCode::recvmsg, .flags = flags, .data = &message}) {}
-    std::size_t finish() { return static_cast<std::size_t>(finish_as("recvmsg")); }
+        : OneShotOp(fd, IoCode::recvmsg, &message, 1, flags) {}
 };
 
 /// sendmsg(2). \param message Borrows, with all it points to: until the operation has ended.
-class SendMsgOp final : public OneShotOp {
-  public:
+struct SendMsgOp final : OneShotOp {
     SendMsgOp(IoFd& fd, const msghdr& message, int flags = 0) noexcept
-        : OneShotOp(fd, {.code = IoCode::sendmsg,
-                         .flags = flags,
-                         .data = const_cast<msghdr*>(&message)}) {}
-    std::size_t finish() { return static_cast<std::size_t>(finish_as("sendmsg")); }
+        : OneShotOp(fd, IoCode::sendmsg, &message, 1, flags) {}
 };
 
 /// Waits until reading, or writing, would not block.
-class PollOp final : public OneShotOp {
-  public:
-    enum class Direction { read, write };
+struct PollOp final : OneShotOp {
+    enum class Direction { read, write };  ///< What to wait for.
     PollOp(IoFd& fd, Direction direction) noexcept
-        : OneShotOp(fd, {.code = direction == Direction::read ? IoCode::poll_read
-                                                              : IoCode::poll_write}) {}
-    void finish() { finish_as("poll"); }
+        : OneShotOp(fd, direction == Direction::read ? IoCode::poll_read : IoCode::poll_write) {}
 };
 
 /// Ends what is in flight, waits for it, closes. Runs to its end whatever is stopped around it.
 class CloseOp {
   public:
-    static constexpr bool kIgnoresStop = true;
+    static constexpr bool kIgnoresStop = true;  ///< See `ignores_stop`.
     explicit CloseOp(IoFd&& fd) noexcept : fd_(std::move(fd)) {}
-    CloseOp(CloseOp&&) noexcept = default;
 
     bool ready();
     void start(Continuation& c);

@@ -1,14 +1,15 @@
 // Streams: one request, many completions: a listener's connections, a connection's bytes.
 //
 //     kernel ──completion──► read-ahead ──take──► the task
-//                 (bounded: when full, the stream pauses by a cancel, and re-arms when there is room)
+//                 (bounded: when full, the stream pauses by a cancel, and re-arms when there is
+//                 room)
 //
-// A stream belongs to its socket and ends when that is closed. Waiting on one takes nothing out of it,
-// so stopping a waiter costs no system call and loses nothing: what arrives stays in the read-ahead for
-// the next one. That is what makes a read deadline cheap.
+// A stream belongs to its socket and ends when that is closed. Waiting on one takes nothing out of
+// it, so stopping a waiter costs no system call and loses nothing: what arrives stays in the
+// read-ahead for the next one. That is what makes a read deadline cheap.
 //
 //     await stream.wait();            until something is there: items, the end, or an error
-//     while (!stream.empty()) …take() / pop()…
+//     while (!stream.empty()) …take()…
 //
 // Destroying a stream that is armed is fine: its last completion is awaited behind the scenes.
 //
@@ -21,29 +22,65 @@
 #include <starling/buffer_pool.hh>
 #include <starling/io_op.hh>
 #include <starling/operation.hh>
+#include <vector>
 
 namespace starling {
 
 namespace detail {
-class StreamOp;
-class AcceptStreamOp;
-class RecvStreamOp;
 
-/// Lets go of a stream: it goes when the kernel has let go, too.
-struct Abandon {
-    void operator()(StreamOp* stream) const noexcept;
+/// What streams share: a waiter, arming, pausing, and an end of life of their own.
+/// \affinity owner shard
+class StreamOp : public IoOp, public Pooled {
+  public:
+    StreamOp(IoFd& fd, IoCode code, std::size_t ahead_max) noexcept
+        : IoOp(fd, code), ahead_max_(ahead_max) {}
+    virtual ~StreamOp() = default;
+    /// Whether there is an item, the end, or an error.
+    bool ready() const noexcept { return count() > 0 || end || error != 0; }
+    /// Posts `waiter` when it is `ready`, null: nobody. Arms the stream if it is not.
+    void wait(Continuation* waiter);
+    /// The stream's owner lets go. Frees this as soon as the kernel has.
+    void abandon() noexcept;
+
+    int error = 0;
+    bool end = false;
+
+  protected:
+    /// How many items are waiting.
+    virtual std::size_t count() const noexcept = 0;
+    /// Takes over what came with a completion, and appends it if `wanted`.
+    virtual void keep(const IoCompletion& completion, bool wanted) noexcept = 0;
+
+  private:
+    void complete(const IoCompletion& completion) noexcept override;
+
+    const std::size_t ahead_max_;
+    Continuation* waiter_ = nullptr;  // Borrows: until it is posted or withdraws.
+    bool abandoned_ = false;
 };
+
+/// A stream of Item: OwnedFd or PooledBuffer. \affinity owner shard
+template <class Item>
+class ItemStreamOp final : public StreamOp {
+  public:
+    using StreamOp::StreamOp;
+    std::vector<Item> items;  // Oldest first; few.
+
+  private:
+    std::size_t count() const noexcept override { return items.size(); }
+    void keep(const IoCompletion& completion, bool wanted) noexcept override;
+};
+
 }  // namespace detail
 
 /// Waits until a stream has something to say. \affinity owner shard
 class StreamWait : private StopNode {
   public:
     explicit StreamWait(detail::StreamOp& stream) noexcept : StopNode(&on_stop), stream_(stream) {}
-    StreamWait(StreamWait&&) noexcept = default;
 
-    bool ready();
+    bool ready() const noexcept { return stream_.ready(); }
     void start(Continuation& c);
-    bool stopped() const noexcept;
+    bool stopped() const noexcept { return withdrawn_ && !stream_.ready(); }
     /// \throws Cancelled. An error of the stream is not thrown here: ask the stream.
     void finish();
 
@@ -57,55 +94,70 @@ class StreamWait : private StopNode {
     bool withdrawn_ = false;
 };
 
+/// What both streams offer. \affinity owner shard
+template <class Item>
+class Stream {
+  public:
+    /// Until there is an item, the end, or an error. Arms the stream if it is not.
+    StreamWait wait() noexcept { return StreamWait(*op_); }
+    /// Whether no item is there.
+    bool empty() const noexcept { return op_->items.empty(); }
+    /// The oldest item, moved out; not valid if there is none.
+    Item take() noexcept {
+        if (empty()) return Item();
+        Item oldest = std::move(op_->items.front());
+        op_->items.erase(op_->items.begin());
+        return oldest;
+    }
+    /// An item that nobody wanted after all: it becomes the oldest again.
+    void give_back(Item item) noexcept { op_->items.insert(op_->items.begin(), std::move(item)); }
+
+  protected:
+    Stream(IoFd& fd, IoCode code, std::size_t ahead_max)
+        : op_(new detail::ItemStreamOp<Item>(fd, code, ahead_max)) {}
+
+    struct Abandon {
+        void operator()(detail::StreamOp* op) const noexcept { op->abandon(); }
+    };
+    std::unique_ptr<detail::ItemStreamOp<Item>, Abandon> op_;
+};
+
 /// The connections of a listening socket. \affinity owner shard
-class AcceptStream {
+class AcceptStream : public Stream<OwnedFd> {
   public:
     /// \param listener it must outlive the stream's last `wait`
     /// \param backlog_max how many accepted connections may wait here before the stream pauses
-    explicit AcceptStream(IoFd& listener, std::size_t backlog_max = 64);
-
-    /// Until there is a connection or an error. Arms the stream if it is not.
-    StreamWait wait() noexcept;
-    bool empty() const noexcept;
-    /// The oldest connection; not valid if there is none.
-    OwnedFd take() noexcept;
-    /// A connection that nobody wanted after all: it becomes the oldest again.
-    void give_back(OwnedFd connection) noexcept;
-    /// -errno that ended the stream, 0 if none; reading clears it, and the next `wait` arms again. At
-    /// -EMFILE and the like the caller pauses first, or it would spin.
-    int take_error() noexcept;
-
-  private:
-    detail::AcceptStreamOp& op() const noexcept;
-    std::unique_ptr<detail::StreamOp, detail::Abandon> op_;
+    explicit AcceptStream(IoFd& listener, std::size_t backlog_max = 64)
+        : Stream(listener, IoCode::accept_multi, backlog_max) {}
+    /// -errno that ended the stream, 0 if none; reading clears it, and the next `wait` arms again.
+    /// At -EMFILE and the like the caller pauses first, or it would spin.
+    int take_error() noexcept { return std::exchange(op_->error, 0); }
 };
 
 /// The bytes of a connection. \affinity owner shard
-class RecvStream {
+class RecvStream : public Stream<PooledBuffer> {
   public:
     /// \param fd it must outlive the stream's last `wait`
     /// \param ahead_max how many buffers may wait here before the stream pauses
-    explicit RecvStream(IoFd& fd, std::size_t ahead_max = 8);
+    explicit RecvStream(IoFd& fd, std::size_t ahead_max = 8)
+        : Stream(fd, IoCode::recv_multi, ahead_max) {}
 
-    /// Until there are bytes, the end, or an error. Arms the stream if it is not.
-    StreamWait wait() noexcept;
-    bool empty() const noexcept;
     /// The oldest bytes, in place; empty if there are none.
-    std::span<std::byte> front() const noexcept;
-    /// Drops the first `n` bytes of `front()`.
-    void consume(std::size_t n) noexcept;
-    /// The oldest buffer, moved out; not valid if there is none.
-    PooledBuffer take() noexcept;
-    /// Bytes that nobody wanted after all: they become the oldest again.
-    void give_back(PooledBuffer bytes) noexcept;
+    std::span<std::byte> front() const noexcept {
+        return empty() ? std::span<std::byte>() : op_->items.front().bytes();
+    }
+    /// Drops the first `n` bytes of `front()`. \pre n <= front().size()
+    void consume(std::size_t n) noexcept {
+        if (n == front().size()) {
+            take();
+        } else {
+            op_->items.front().consume(n);
+        }
+    }
     /// The peer has ended its stream, and `empty()`.
-    bool at_end() const noexcept;
+    bool at_end() const noexcept { return empty() && op_->end; }
     /// -errno that ended the stream, once `empty()`; 0 if none. It stays.
-    int error() const noexcept;
-
-  private:
-    detail::RecvStreamOp& op() const noexcept;
-    std::unique_ptr<detail::StreamOp, detail::Abandon> op_;
+    int error() const noexcept { return empty() ? op_->error : 0; }
 };
 
 }  // namespace starling

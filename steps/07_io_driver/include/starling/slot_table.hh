@@ -3,9 +3,9 @@
 //     key = generation << 32 | index            key 0 names nothing
 //     slots   [0: op, gen 3] [1: free, gen 8] [2: op, gen 1]
 //
-// An address would do as a name, were it not for late answers: a completion, or a cancel on its way,
-// may name an operation that has ended, whose memory is another's by now. A slot is used again as well,
-// but each use has its own generation, so an old key finds nothing.
+// An address would do as a name, were it not for late answers: a completion, or a cancel on its
+// way, may name an operation that has ended, whose memory is another's by now. A slot is used again
+// as well, but each use has its own generation, so an old key finds nothing.
 //
 // Affinity: owner shard. Source: generational indices; the `user_data` of io_uring_enter(2).
 #pragma once

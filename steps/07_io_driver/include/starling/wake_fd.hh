@@ -2,10 +2,11 @@
 //
 //     any thread: unpark() ──write──► [ counter ] ──readable──► the owner's ring or epoll set
 //                                          ▲
-//                                    owner: drain()           or it stays readable, and nobody sleeps
+//                                    owner: drain()           or it stays readable, and nobody
+//                                    sleeps
 //
-// Drivers and foreign threads share it by reference count, so that a wake-up that comes late finds a
-// descriptor that is still its own.
+// Drivers and foreign threads share it by reference count, so that a wake-up that comes late finds
+// a descriptor that is still its own.
 //
 // Affinity: unpark any thread; drain owner shard. Source: eventfd(2).
 #pragma once
@@ -24,10 +25,14 @@ class WakeFd final : public Unparker {
     void unpark() noexcept override;
     /// Makes it not readable until the next `unpark`.
     void drain() noexcept;
+    /// What becomes readable.
     int fd() const noexcept { return fd_.get(); }
 
   private:
+    int write_fd() const noexcept { return pipe_end_.valid() ? pipe_end_.get() : fd_.get(); }
+
     OwnedFd fd_;
+    OwnedFd pipe_end_;  // Where there is no eventfd.
 };
 
 }  // namespace starling

@@ -20,17 +20,16 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <span>
-#include <starling/ring_driver.hh>
+#include <starling/driver.hh>
 #include <string>
 #include <vector>
 
 namespace starling::testing_support {
 
-class ScriptedRing final : public RingPort {
+class ScriptedRing final : public Kernel {
   public:
     struct Request {
         IoRequest request;
@@ -49,7 +48,10 @@ class ScriptedRing final : public RingPort {
     // What the kernel shall do.
     int next_enter = 0;                     // A -errno: the next enter does nothing else.
     std::function<void()> on_enter;         // Runs inside every enter: completions may come here.
-    void complete(std::uint64_t key, IoCompletion completion) { events_.push_back({key, completion}); }
+    void complete(std::uint64_t key, IoCompletion completion) {
+        completion.key = key;
+        events_.push_back(completion);
+    }
     void complete(const IoOp& op, int result, bool more = false) {
         complete(op.key, {.result = result, .more = more});
     }
@@ -60,47 +62,34 @@ class ScriptedRing final : public RingPort {
             taken, [code](const Request& r) { return r.request.code == code; }));
     }
 
-    const char* name() const noexcept override { return "a script"; }
     bool push(const IoRequest& request, std::uint64_t key) noexcept override {
         if (queue.size() == room_) return false;
         queue.push_back({request, key});
         return true;
     }
-    std::uint32_t queued() const noexcept override {
-        return static_cast<std::uint32_t>(queue.size());
-    }
-    int enter(bool wait, TimePoint) noexcept override {
+    bool wants_enter() const noexcept override { return !queue.empty(); }
+    void enter(const timespec* timeout) noexcept override {
         ++enters;
-        waits += wait;
-        if (next_enter != 0) return std::exchange(next_enter, 0);
+        waits += timeout == nullptr || timeout->tv_sec > 0 || timeout->tv_nsec > 0;
+        if (std::exchange(next_enter, 0) != 0) return;
         taken.insert(taken.end(), queue.begin(), queue.end());
         queue.clear();
         if (on_enter) on_enter();
-        return 0;
     }
-    bool wants_enter() const noexcept override { return false; }
-    std::size_t reap(std::span<RingEvent> into) noexcept override {
-        std::size_t count = 0;
-        while (count < into.size() && !events_.empty()) {
-            into[count++] = events_.front();
-            events_.pop_front();
-        }
-        return count;
-    }
+    void reap(std::vector<IoCompletion>& into) noexcept override { into.swap(events_); }
     void provide(std::uint32_t index, std::span<std::byte>) noexcept override {
         buffers.push_back(index);
     }
-    std::uint32_t provided_max() const noexcept override { return 4; }
 
   private:
     const std::uint32_t room_;
-    std::deque<RingEvent> events_;
+    std::vector<IoCompletion> events_;
 };
 
 /// An operation that a test drives by hand and that writes down what it is told.
 class ProbeOp final : public IoOp {
   public:
-    ProbeOp(IoFd& fd, const IoRequest& request) : IoOp(fd, request) {}
+    ProbeOp(IoFd& fd, IoCode code) : IoOp(fd, code) {}
     using IoOp::cancel;
     using IoOp::submit;
 
@@ -114,7 +103,7 @@ class ProbeOp final : public IoOp {
     }
 };
 
-/// A RingDriver on a ScriptedRing, and descriptors and operations for it.
+/// A Driver on a ScriptedRing, and descriptors and operations for it.
 class ScriptedIo {
     ScriptedRing* ring_;  // The driver owns it.
 
@@ -122,13 +111,13 @@ class ScriptedIo {
     explicit ScriptedIo(std::uint32_t room = 8)
         : ring_(new ScriptedRing(room)),
           kernel(*ring_),
-          driver(*new RingDriver(std::unique_ptr<RingPort>(ring_),
+          driver(*new Driver(std::unique_ptr<Kernel>(ring_),
                                  {.buffers = 8, .buffer_bytes = 64})) {
         keep(&driver);
     }
 
     ScriptedRing& kernel;
-    RingDriver& driver;
+    Driver& driver;
 
     /// A descriptor of the driver's. It stands for a socket: the script decides what happens on it.
     IoFd& fd() {
@@ -138,7 +127,7 @@ class ScriptedIo {
     }
     /// An operation on a descriptor of its own.
     ProbeOp& op(IoCode code = IoCode::recv) {
-        auto* op = new ProbeOp(fd(), {.code = code});
+        auto* op = new ProbeOp(fd(), code);
         keep(op);
         return *op;
     }

@@ -1,0 +1,114 @@
+// Kernel: what a Driver needs of an operating system: requests go in, completions come out.
+//
+//     push ──► [ submission queue ] ──enter──► kernel ──► [ completion queue ] ──reap──►
+//                 bounded: may be full                      never loses one, but may hold some
+//                                                           back: then `wants_enter`
+//
+// io_uring has this shape by itself. epoll and kqueue only say when a descriptor is ready: there
+// `enter` makes the system calls (readiness_kernel.hh). A script in tests/support does what a test
+// tells it, so that every corner can be visited on any machine.
+//
+// A request is data, the same for every kernel. What it points to belongs to the kernel until its
+// last completion, the one without `more`.
+//
+// Affinity: owner shard.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <ctime>
+#include <span>
+#include <vector>
+
+namespace starling {
+
+/// What can be asked for. *multi* completes again and again, until it is cancelled or fails.
+enum class IoCode : std::uint8_t {
+    accept,        // result: a descriptor
+    accept_multi,  // the same, again and again
+    connect,       // data: sockaddr, size: its length
+    recv,          // data, size; result: bytes, 0 at the end of the stream
+    recv_multi,    // the same into provided buffers, again and again
+    send,          // data, size; result: bytes, may be fewer
+    recvmsg,       // data: msghdr
+    sendmsg,       // data: msghdr
+    poll_read,     // result ≥ 0: reading would not block
+    poll_write,    // result ≥ 0: writing would not block
+    poll_multi,    // poll_read, whenever it becomes true
+    cancel,        // `target`: the key of what shall end early; that answers with -ECANCELED
+};
+
+/// Whether it waits in a descriptor's write direction.
+constexpr bool is_write(IoCode code) noexcept {
+    return code == IoCode::connect || code == IoCode::send || code == IoCode::sendmsg ||
+           code == IoCode::poll_write;
+}
+
+/// What the kernel is asked to do.
+struct IoRequest {
+    IoCode code;
+    int fd = -1;
+    int flags = 0;  ///< MSG_*
+    std::uint32_t size = 0;
+    void* data = nullptr;      ///< Borrows: until the last completion.
+    std::uint64_t target = 0;  ///< A cancel's: the key of a request on `fd`.
+};
+
+/// What the kernel answers.
+struct IoCompletion {
+    static constexpr std::uint32_t kNoBuffer = ~0U;
+
+    int result = 0;                    ///< ≥ 0, or -errno.
+    bool more = false;                 ///< Further completions follow.
+    std::uint32_t buffer = kNoBuffer;  ///< A provided buffer with the bytes; the driver's again.
+    std::uint64_t key = 0;             ///< The one pushed with the request.
+};
+
+/// What it has cost so far. \affinity owner shard
+struct IoStats {
+    std::uint64_t enters = 0;       ///< io_uring_enter, epoll_wait, kevent.
+    std::uint64_t calls = 0;        ///< Other system calls: recv, send, epoll_ctl, …
+    std::uint64_t submissions = 0;  ///< Requests taken, cancels included.
+    std::uint64_t completions = 0;  ///< Given back.
+
+    /// System calls of both kinds.
+    std::uint64_t syscalls() const noexcept { return enters + calls; }
+};
+
+/// \affinity owner shard
+class Kernel {
+  public:
+    virtual ~Kernel() = default;
+    /// Whether it waits by itself: then descriptors are put in blocking mode.
+    virtual bool waits() const noexcept { return true; }
+
+    /// Gets to know a descriptor, before any request for it. \throws std::system_error
+    virtual void attach(int fd) { (void)fd; }
+    /// Does it on the spot if that needs no waiting and costs no more than queueing it.
+    virtual bool try_now(const IoRequest& request, int& result) noexcept {
+        return (void)request, (void)result, false;
+    }
+    /// Puts a request in the submission queue. False if that is full: an `enter` makes room.
+    virtual bool push(const IoRequest& request, std::uint64_t key) noexcept = 0;
+    /// Whether requests are queued, or completions held back, until the next `enter`.
+    virtual bool wants_enter() const noexcept = 0;
+    /// Hands over what is queued and lets the kernel work. May return early, for any reason, with
+    /// some or all requests still queued; the next one goes on.
+    /// \param timeout how long to sleep for a completion; zero: not at all; null: as long as it
+    /// takes
+    virtual void enter(const timespec* timeout) noexcept = 0;
+    /// Takes completions out, oldest first. No system call. \pre `into` is empty
+    virtual void reap(std::vector<IoCompletion>& into) noexcept = 0;
+
+    /// Lends a buffer, which comes back with a completion of a recv_multi. At most kProvidedMax at
+    /// once.
+    virtual void provide(std::uint32_t index, std::span<std::byte> memory) noexcept = 0;
+    static constexpr std::uint32_t kProvidedMax = 1024;  ///< See `provide`. A power of two.
+
+    IoStats stats;
+};
+
+/// \throws std::system_error with `result`, a -errno, and the operation's name
+[[noreturn]] void throw_io_error(const char* what, int result);
+
+}  // namespace starling

@@ -1,0 +1,54 @@
+// Which kernel a driver runs on: the best that works here, or the one that was asked for.
+#include <cerrno>
+#include <starling/driver.hh>
+#include <system_error>
+
+namespace starling {
+
+namespace {
+
+struct Choice {
+    DriverKind kind;
+    RingRung rung;
+    const char* name;
+    std::unique_ptr<Kernel> (*make)(const DriverOptions& options, RingRung rung);
+};
+
+constexpr Choice kChoices[] = {
+#if __has_include(<liburing.h>)
+    {DriverKind::io_uring, RingRung::deferred, "io_uring", detail::make_uring_kernel},
+    {DriverKind::io_uring, RingRung::cooperative, "io_uring (cooperative)",
+     detail::make_uring_kernel},
+    {DriverKind::io_uring, RingRung::plain, "io_uring (plain)", detail::make_uring_kernel},
+#endif
+#if __has_include(<sys/epoll.h>)
+    {DriverKind::epoll, RingRung::first, "epoll", detail::make_epoll_kernel},
+#endif
+#if __has_include(<sys/event.h>)
+    {DriverKind::kqueue, RingRung::first, "kqueue", detail::make_kqueue_kernel},
+#endif
+};
+
+}  // namespace
+
+std::unique_ptr<Driver> make_driver(const DriverOptions& options) {
+    constexpr const char* kKinds[] = {"any driver", "io_uring", "epoll", "kqueue"};
+    std::string why_not;  // What was wrong with the best.
+    for (const Choice& choice : kChoices) {
+        if (options.kind != DriverKind::automatic && options.kind != choice.kind) continue;
+        const bool ladder = choice.kind == DriverKind::io_uring && options.rung != RingRung::first;
+        if (ladder && options.rung != choice.rung) continue;
+        try {
+            auto kernel = choice.make(options, choice.rung);
+            if (!why_not.empty()) why_not += std::string("; using ") + choice.name + " instead";
+            return std::make_unique<Driver>(std::move(kernel), options, choice.name, why_not);
+        } catch (const std::system_error& error) {
+            if (why_not.empty()) why_not = error.what();
+        }
+    }
+    if (why_not.empty())
+        why_not = std::string("this build lacks ") + kKinds[static_cast<int>(options.kind)];
+    throw std::system_error(ENOSYS, std::generic_category(), why_not);
+}
+
+}  // namespace starling

@@ -4,14 +4,6 @@
 
 namespace starling {
 
-TimerWheel::~TimerWheel() {
-    auto disarm = [](Slot& slot) {
-        while (!slot.empty()) slot.pop_front();
-    };
-    for (auto& level : slots_) std::ranges::for_each(level, disarm);
-    for (Slot* slot : {&expired_, &falling_, &overflow_}) disarm(*slot);
-}
-
 TimerWheel::Tick TimerWheel::tick_of(TimePoint deadline) const {
     // BEGIN 5.1: place a timer, never early
     //| The first tick at which `deadline` has passed, counted from `origin_`; 0 for a deadline before

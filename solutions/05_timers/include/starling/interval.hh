@@ -31,35 +31,23 @@ class Interval {
         assert(period > Duration::zero());
     }
 
-    class TickOperation : public SleepOperation {
-      public:
-        explicit TickOperation(Interval& interval) noexcept
-            : SleepOperation(interval.next_), interval_(interval) {}
-        /// \return when the tick was due
-        TimePoint finish() {
-            SleepOperation::finish();
-            interval_.step(service<TimerService>("Interval").now());
-            return deadline();
-        }
-
-      private:
-        Interval& interval_;  // Borrows: it outlives its ticks.
-    };
-
     /// Waits for the next tick: `co_await interval.tick();` One that was stopped is not consumed.
-    TickOperation tick() noexcept { return TickOperation(*this); }
+    /// \return when the tick was due \pre the interval outlives the task
+    Task<TimePoint> tick() {
+        const TimePoint due = next_;
+        co_await sleep_until(due);
+        const TimePoint now = service<TimerService>("Interval").now();
+        next_ += period_;
+        if (next_ <= now && missed_ == MissedTick::skip)
+            next_ = now - (now - next_) % period_ + period_;
+        if (next_ <= now && missed_ == MissedTick::delay) next_ = now + period_;
+        co_return due;
+    }
 
     /// When the next tick is due.
     TimePoint next() const noexcept { return next_; }
 
   private:
-    void step(TimePoint now) noexcept {
-        next_ += period_;
-        if (next_ > now || missed_ == MissedTick::burst) return;
-        const TimePoint last = missed_ == MissedTick::skip ? now - (now - next_) % period_ : now;
-        next_ = last + period_;
-    }
-
     TimePoint next_;
     Duration period_;
     MissedTick missed_;

@@ -27,16 +27,14 @@ class TimedOut : public std::runtime_error {
 /// \tparam Op an operation, or a reference to one
 /// \affinity owner shard
 template <class Op>
-requires Operation<std::remove_reference_t<Op>>
+    requires Operation<std::remove_reference_t<Op>>
 class TimeoutOperation : private Continuation {
   public:
-    TimeoutOperation(Op&& op, TimePoint deadline)
-        : op_(std::forward<Op>(op)), timer_(deadline), expiry_(*this) {}
+    TimeoutOperation(Op&& op, TimePoint deadline) : op_(std::forward<Op>(op)), timer_(deadline) {}
     TimeoutOperation(TimeoutOperation&& other) noexcept
         : Continuation(std::move(other)),
           op_(std::forward<Op>(other.op_)),
-          timer_(std::move(other.timer_)),
-          expiry_(*this) {}
+          timer_(std::move(other.timer_)) {}
     ~TimeoutOperation() { timer_.cancel(); }
 
     bool ready() { return op_.ready(); }
@@ -45,6 +43,7 @@ class TimeoutOperation : private Continuation {
         branch_.link_under(c.context());
         set_context(&branch_);
         expiry_.set_context(&branch_);
+        expiry_.owner = this;
         // BEGIN 5.5: timeout
         //| Set the timer, with `expiry_` as its target, and start the operation, with `*this`. The
         //| operation may end, and `*this` be gone, before its `start` returns.
@@ -66,9 +65,8 @@ class TimeoutOperation : private Continuation {
 
   private:
     struct Expiry : Continuation {
-        explicit Expiry(TimeoutOperation& self) noexcept : self_(self) {}
-        void resume() noexcept override { self_.on_expired(); }
-        TimeoutOperation& self_;
+        void resume() noexcept override { owner->on_expired(); }
+        TimeoutOperation* owner = nullptr;  // Borrows: this is part of it. From start on.
     };
 
     /// The operation has ended.

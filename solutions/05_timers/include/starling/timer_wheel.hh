@@ -72,12 +72,8 @@ class TimerWheel {
     static constexpr int kScanMax = 64;
     static constexpr std::size_t kUnlimited = std::numeric_limits<std::size_t>::max();
 
-    /// \param origin where tick 0 is: now
+    /// What is left when it goes is disarmed, and never fires. \param origin where tick 0 is: now
     explicit TimerWheel(TimePoint origin) noexcept : origin_(origin) {}
-    /// Disarms what is left; it never fires.
-    ~TimerWheel();
-    TimerWheel(const TimerWheel&) = delete;
-    TimerWheel& operator=(const TimerWheel&) = delete;
 
     /// Arms `timer`: it expires at its deadline, at most one tick late; at the next `advance` if
     /// that has passed. It is disarmed with Timer::cancel. \pre not armed. O(1).

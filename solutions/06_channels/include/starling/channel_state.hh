@@ -176,6 +176,7 @@ class SendOperation : public Waiter<SendOperation<T>> {
         value_.reset();
         return true;
     }
+    /// That of the senders.
     auto& line() noexcept { return state_.senders_line_; }
 
   private:
@@ -220,6 +221,7 @@ class RecvOperation : public Waiter<RecvOperation<T>> {
         return true;
         // END 6.2
     }
+    /// That of the receivers.
     auto& line() noexcept { return state_.receivers_line_; }
 
   private:

@@ -21,13 +21,16 @@ class Semaphore;
 /// Some of a semaphore's permits; gives them back when it goes. Move-only. \affinity owner shard
 class [[nodiscard]] Permit {
   public:
+    /// None.
     Permit() = default;
+    /// For semaphores, which have counted them out already.
     Permit(Semaphore& semaphore, std::size_t count) noexcept : semaphore_(&semaphore, {count}) {}
 
     /// Gives them back now.
     void release() noexcept { semaphore_.reset(); }
     /// Keeps them out of the semaphore for good (or until Semaphore::release).
     void forget() noexcept { (void)semaphore_.release(); }
+    /// Whether there are any.
     explicit operator bool() const noexcept { return semaphore_ != nullptr; }
 
   private:
@@ -40,9 +43,10 @@ class [[nodiscard]] Permit {
 
 class AcquireOperation;
 
-/// \affinity owner shard
+/// Outlives its permits and those who wait. \affinity owner shard
 class Semaphore {
   public:
+    /// \param permits how many there are at first
     explicit Semaphore(std::size_t permits) noexcept : available_(permits) {}
 
     /// Waits for `count` permits. `Permit p = co_await semaphore.acquire();`
@@ -54,6 +58,7 @@ class Semaphore {
     }
     /// Adds permits, and serves whoever waits for them. O(waiters served).
     void release(std::size_t count = 1) noexcept;
+    /// How many nobody has.
     std::size_t available() const noexcept { return available_; }
 
   private:
@@ -68,20 +73,24 @@ class Semaphore {
     Waiter<AcquireOperation>::Line line_;
 };
 
-/// \affinity owner shard
+/// Waits for permits. \affinity owner shard
 class AcquireOperation : public Waiter<AcquireOperation> {
   public:
+    /// \pre `semaphore` outlives it
     AcquireOperation(Semaphore& semaphore, std::size_t count) noexcept
         : semaphore_(semaphore), count_(count) {}
 
+    /// Takes them, if nobody is before it and there are enough.
     bool ready() noexcept { return permit_ || (line().empty() && try_now()); }
+    /// \throws Cancelled if stopped
     Permit finish() {
         Waiter::finish();
         return std::move(permit_);
     }
 
-    /// As Waiter asks.
+    /// As Waiter asks: takes them if there are enough.
     bool try_now() noexcept { return bool(permit_ = semaphore_.take(count_)); }
+    /// The semaphore's.
     Line& line() noexcept { return semaphore_.line_; }
 
   private:
@@ -101,14 +110,17 @@ inline void Permit::GiveBack::operator()(Semaphore* semaphore) const noexcept {
 /// `auto guard = co_await mutex.lock();` \affinity owner shard
 class Mutex {
   public:
+    /// Waits until it is free.
     AcquireOperation lock() noexcept { return semaphore_.acquire(); }
     /// An empty guard if it is taken.
     Permit try_lock() noexcept { return semaphore_.try_acquire(); }
+    /// Whether somebody has it.
     bool locked() const noexcept { return semaphore_.available() == 0; }
 
   private:
     Semaphore semaphore_{1};
 };
+/// Frees the mutex when it goes.
 using MutexGuard = Permit;
 
 }  // namespace starling

@@ -170,6 +170,7 @@ class SendOperation : public Waiter<SendOperation<T>> {
         value_.reset();
         return true;
     }
+    /// That of the senders.
     auto& line() noexcept { return state_.senders_line_; }
 
   private:
@@ -211,6 +212,7 @@ class RecvOperation : public Waiter<RecvOperation<T>> {
         todo("6.2", "RecvOperation::try_now");
         // END 6.2
     }
+    /// That of the receivers.
     auto& line() noexcept { return state_.receivers_line_; }
 
   private:

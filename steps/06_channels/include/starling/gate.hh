@@ -21,25 +21,28 @@ class GateClosed : public std::runtime_error {
     GateClosed() : std::runtime_error("the gate is closed") {}
 };
 
-/// \affinity owner shard
+/// Outlives those inside and those who wait. \affinity owner shard
 class Gate {
   public:
     /// Waits until everybody has left. \affinity owner shard
     class CloseOperation : public Waiter<CloseOperation> {
       public:
         explicit CloseOperation(Gate& gate) noexcept : gate_(gate) {}
+        /// Closes the gate. Whether nobody is inside.
         bool ready() noexcept {
             gate_.closed_ = true;
             return try_now();
         }
 
-        /// As Waiter asks.
+        /// As Waiter asks: whether nobody is inside.
         bool try_now() const noexcept { return gate_.count_ == 0; }
+        /// Where those wait who have closed the gate.
         Line& line() noexcept { return gate_.line_; }
 
       private:
         Gate& gate_;  // Borrows: it outlives those who wait.
     };
+    /// What a holder does when it goes.
     struct Leave {
         void operator()(Gate* gate) const noexcept { gate->leave(); }
     };
@@ -51,12 +54,12 @@ class Gate {
         enter();
         return Holder(this);
     }
-    /// \throws GateClosed
+    /// One more is inside. \throws GateClosed
     void enter() {
         if (closed_) throw GateClosed();
         ++count_;
     }
-    /// \pre one `enter` for each
+    /// One less is inside. \pre one `enter` for each
     void leave() noexcept {
         assert(count_ > 0 && "left a gate more often than it was entered");
         if (--count_ == 0) CloseOperation::serve(line_);
@@ -66,6 +69,7 @@ class Gate {
     /// ends only the waiting. `co_await gate.close();` \throws Cancelled if the task is stopped
     CloseOperation close() noexcept { return CloseOperation(*this); }
 
+    /// Whether newcomers are refused.
     bool closed() const noexcept { return closed_; }
     /// How many are inside.
     std::size_t count() const noexcept { return count_; }

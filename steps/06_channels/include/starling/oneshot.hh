@@ -34,6 +34,7 @@ class OneshotSender {
         hang_up();
         return {};
     }
+    /// Whether nobody waits for a value any more.
     bool closed() const noexcept { return receiver_ == nullptr; }
 
   private:
@@ -74,8 +75,9 @@ class OneshotReceiver : public Waiter<OneshotReceiver<T>> {
         return std::exchange(value_, std::nullopt);
     }
 
-    /// As Waiter asks.
+    /// As Waiter asks: the same as `ready`.
     bool try_now() const noexcept { return ready(); }
+    /// Its own: nobody else waits for this value.
     typename Base::Line& line() noexcept { return line_; }
 
   private:

@@ -34,6 +34,12 @@ class Context : public StopSource {
     Priority priority() const noexcept { return priority_; }
     /// Counts from the next time one of them is queued.
     void set_priority(Priority priority) noexcept { priority_ = priority; }
+    /// Takes name and priority of the context around this one, which may be null.
+    void inherit(const Context* outer) noexcept {
+        if (outer == nullptr) return;
+        name_ = outer->name_;
+        priority_ = outer->priority_;
+    }
     /// For those who only listen.
     StopToken stop_token() noexcept { return StopToken(*this); }
 
@@ -50,10 +56,8 @@ class BranchContext : public Context {
 
     /// Goes under `outer`, which may be null. Stops at once if `outer` is stopped.
     void link_under(Context* outer) noexcept {
-        if (outer == nullptr) return;
-        set_name(outer->name());
-        set_priority(outer->priority());
-        outer->link(link_);
+        inherit(outer);
+        if (outer != nullptr) outer->link(link_);
     }
     /// Hears no more of the outer stop.
     void unlink() noexcept { link_.unlink(); }

@@ -54,8 +54,7 @@ template <class T>
 class FutureOperation : private StopNode {
   public:
     /// Takes the future over.
-    explicit FutureOperation(Future<T>&& future)
-        : StopNode(&on_stop), future_(std::move(future)) {}
+    explicit FutureOperation(Future<T>&& future) : StopNode(&on_stop), future_(std::move(future)) {}
 
     /// A future that has no promise is ready to say so: `finish` throws.
     bool ready() const noexcept { return future_.ready() || !future_.valid(); }
@@ -121,10 +120,7 @@ class ShieldOperation : private Continuation {
     /// In a context that has c's name and priority, and no stop.
     void start(Continuation& c) {
         outer_ = &c;
-        if (c.context() != nullptr) {
-            shielded_.set_name(c.context()->name());
-            shielded_.set_priority(c.context()->priority());
-        }
+        shielded_.inherit(c.context());
         set_context(&shielded_);
         op_.start(*this);
     }

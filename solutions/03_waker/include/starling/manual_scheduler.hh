@@ -15,7 +15,7 @@
 
 namespace starling {
 
-/// \affinity owner shard
+/// Runs what it was given when `run_batch` is called. \affinity owner shard
 class ManualScheduler final : public Scheduler {
   public:
     /// \param unparker told of wake-ups that come while the owner sleeps; null: it never sleeps
@@ -27,6 +27,7 @@ class ManualScheduler final : public Scheduler {
         if (!queue_.empty()) run_until_idle();
     }
 
+    /// Queues `c` for the next batch. O(1).
     void schedule(Continuation& c) noexcept override {
         // BEGIN 3.1: manual scheduler
         //| `c` waits in the queue for its batch. It does not run here.

@@ -7,13 +7,14 @@
 
 namespace starling {
 
-using Duration = std::chrono::steady_clock::duration;
-using TimePoint = std::chrono::steady_clock::time_point;
+using Duration = std::chrono::steady_clock::duration;     ///< Nanoseconds.
+using TimePoint = std::chrono::steady_clock::time_point;  ///< Since the machine's start.
 
-/// \affinity any thread
+/// Tells the time. \affinity any thread
 class Clock {
   public:
     virtual ~Clock() = default;
+    /// Never goes back.
     virtual TimePoint now() const noexcept = 0;
 
     /// The monotonic clock of the machine.

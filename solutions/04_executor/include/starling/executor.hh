@@ -39,6 +39,7 @@ class Deadlock : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
+/// How an executor runs.
 struct ExecutorOptions {
     Parker* parker = nullptr;      // Borrows. Null: a ThreadParker of its own.
     const Clock* clock = nullptr;  // Borrows. Null: Clock::steady().
@@ -54,9 +55,10 @@ struct ExecutorStats {
     std::uint64_t parks = 0;    // Times the thread slept.
 };
 
-/// \affinity owner shard
+/// The loop of one shard. \affinity owner shard
 class Executor final : public Scheduler, private EventSource {
   public:
+    /// Nothing runs yet.
     explicit Executor(ExecutorOptions options = {});
     /// Ends every task, see end_tasks().
     ~Executor();
@@ -101,18 +103,25 @@ class Executor final : public Scheduler, private EventSource {
 
     /// Adds a source, polled after those added before. It is removed before it dies.
     void add_source(EventSource& source) { sources_.push_back(&source); }
+    /// Polls `source` no more.
     void remove_source(EventSource& source);
 
     /// The time, read once per turn; within a batch it may be as old as the batch.
     TimePoint now() const noexcept { return now_; }
+    /// Where it reads the time.
     const Clock& clock() const noexcept { return clock_; }
+    /// What surrounds its tasks.
     Env& env() noexcept { return env_; }
+    /// Where its wakers belong.
     const std::shared_ptr<Inbox>& inbox() const noexcept { return inbox_; }
+    /// Ends its sleep, from any thread.
     const std::shared_ptr<Unparker>& unparker() const noexcept { return unparker_; }
+    /// What it has done so far.
     const ExecutorStats& stats() const noexcept { return stats_; }
 
     /// How many spawned tasks have not ended. O(tasks).
     std::size_t live_tasks() const noexcept;
+    /// Whether one has not ended. O(1).
     bool has_live_tasks() const noexcept { return tasks_ != nullptr; }
     /// Their names, newest first, separated by commas; at most `names_max`.
     std::string live_task_names(std::size_t names_max = 20) const;
@@ -127,6 +136,7 @@ class Executor final : public Scheduler, private EventSource {
     /// here.
     class Enter {
       public:
+        /// \param executor lives longer than this
         explicit Enter(Executor& executor) noexcept
             : env_(executor.env_), scheduler_(executor, executor.inbox_.get()) {}
 
@@ -205,6 +215,7 @@ class YieldOperation {
     bool stopped() const noexcept { return false; }
     void finish() const noexcept {}
 };
+/// See YieldOperation.
 inline YieldOperation yield() noexcept { return {}; }
 
 /// Waits for one wake-up from any thread: make it, hand out `waker()`s, await it.

@@ -26,6 +26,7 @@ namespace starling {
 
 class Executor;
 
+/// How a task is known, and how urgent it is.
 struct SpawnOptions {
     const char* name = "task";  // A literal; appears in reports.
     Priority priority = Priority::normal;
@@ -34,6 +35,7 @@ struct SpawnOptions {
 /// The awaited task ended because it was aborted (or its executor was shut down).
 class TaskAborted : public std::runtime_error {
   public:
+    /// \param name the task's
     explicit TaskAborted(const char* name)
         : std::runtime_error(std::string("the task '") + name + "' was aborted") {}
 };
@@ -170,10 +172,14 @@ class SpawnedCall final : public SpawnedTask<T>, public Pooled {
 template <class T = void>
 class [[nodiscard]] JoinHandle : private StopNode {
   public:
+    /// Holds no task.
     JoinHandle() noexcept : StopNode(&on_stop) {}
+    /// What spawn gives out.
     explicit JoinHandle(detail::SpawnedTask<T>& task) noexcept : StopNode(&on_stop), task_(&task) {}
+    /// `other` holds no task afterwards. \pre nobody awaits `other`
     JoinHandle(JoinHandle&& other) noexcept
         : StopNode(std::move(other)), task_(std::exchange(other.task_, nullptr)) {}
+    /// The same; the task that this held before is detached.
     JoinHandle& operator=(JoinHandle&& other) noexcept {
         if (this == &other) return *this;
         detach();
@@ -182,6 +188,7 @@ class [[nodiscard]] JoinHandle : private StopNode {
     }
     ~JoinHandle() { detach(); }
 
+    /// Whether this holds a task.
     bool valid() const noexcept { return task_ != nullptr; }
     /// Whether the body has ended.
     bool done() const noexcept { return task_ != nullptr && task_->done(); }
@@ -204,7 +211,10 @@ class [[nodiscard]] JoinHandle : private StopNode {
 
     // An operation: `co_await handle` gives the result once. Stopping the await leaves the task
     // alone.
+
+    /// Whether the result is here.
     bool ready() const noexcept { return done(); }
+    /// Posts `c` when the task has ended, or when c's context is stopped. \pre valid()
     void start(Continuation& c) {
         assert(task_ != nullptr && "awaited a join handle that holds no task");
         // BEGIN 4.2: spawn and JoinHandle
@@ -218,7 +228,8 @@ class [[nodiscard]] JoinHandle : private StopNode {
         if (c.context() != nullptr) c.context()->link(*this);
         // END 4.2
     }
-    // The task's own success or failure beats a stop of the await; that both were stopped does not.
+    /// The task's own success or failure beats a stop of the await; that both were stopped does
+    /// not.
     bool stopped() const noexcept { return withdrawn_ && (!done() || task_->ended_stopped()); }
     /// \throws TaskAborted if the task ended by a stop; what the task threw
     T finish() {

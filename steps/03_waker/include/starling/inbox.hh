@@ -33,7 +33,7 @@ class Unparker {
     virtual void unpark() noexcept = 0;
 };
 
-/// \affinity as marked
+/// Where wake-ups for one shard arrive. \affinity as marked
 class Inbox {
   public:
     /// \param unparker ends the owner's sleep; null: the owner never sleeps
@@ -48,7 +48,9 @@ class Inbox {
     /// O(1), lock-free.
     void push(detail::WakerNode& node) noexcept;
 
+    /// One waker more exists that may push here.
     void add_waker() noexcept { wakers_.fetch_add(1, std::memory_order_relaxed); }
+    /// One less.
     void drop_waker() noexcept {
         // release: pairs with the acquire in wakers(); publishes what this waker has pushed.
         wakers_.fetch_sub(1, std::memory_order_release);
@@ -59,6 +61,7 @@ class Inbox {
     /// Posts every node that has arrived, oldest first; returns how many there were.
     std::size_t drain() noexcept;
 
+    /// Whether nothing has arrived. O(1).
     bool empty() const noexcept { return head_.load(std::memory_order_seq_cst) == nullptr; }
 
     /// Announces sleep, then looks again: false if something has arrived.
@@ -66,6 +69,7 @@ class Inbox {
         sleeping_.store(true, std::memory_order_seq_cst);  // Pairs with push's exchange.
         return empty();
     }
+    /// The sleep is over, or did not come about.
     void after_sleep() noexcept { sleeping_.store(false, std::memory_order_relaxed); }
 
     /// Drops everything, now and from now on: the shard is gone.

@@ -27,6 +27,7 @@ class Scheduler {
 class SchedulerScope {
   public:
     /// \tparam S the scheduler's own class: a final one is called without a detour
+    /// \param inbox of this scheduler; null: wakers always take the inbox's way
     template <class S>
     SchedulerScope(S& scheduler, Inbox* inbox) noexcept
         : previous_hook_(exchange_post_hook({&schedule<S>, &scheduler})),

@@ -28,8 +28,10 @@
 
 namespace starling {
 
+/// See the table above.
 enum class WakeState : std::uint8_t { idle, scheduled, running, notified, done };
 
+/// Decides, for all threads together, who sends the target on its way.
 /// \tparam Word an atomic WakeState; tests put one there that lets "another thread" act between any
 /// two accesses
 /// \affinity as marked
@@ -82,6 +84,7 @@ class WakeMachine {
         // END 3.4
     }
 
+    /// For those who watch: it may have changed by now. Any thread.
     WakeState state() const noexcept { return word_.load(std::memory_order_relaxed); }
 
   private:

@@ -39,6 +39,7 @@ class WakerNode final : public Continuation, public Pooled {
 
     // Any thread.
 
+    /// Sends the node on its way to the target, unless it is on it or the target is gone.
     void wake() noexcept;
     void add_ref() noexcept {
         // BEGIN 3.5: clone and drop
@@ -90,9 +91,13 @@ class Waker {
   public:
     /// Wakes nothing.
     Waker() = default;
+    /// Wakes the target of `node`.
     explicit Waker(detail::WakerNode& node) noexcept : node_(&node) { acquire(); }
+    /// One holder more. O(1).
     Waker(const Waker& other) noexcept : node_(other.node_) { acquire(); }
+    /// `other` wakes nothing afterwards.
     Waker(Waker&& other) noexcept : node_(std::exchange(other.node_, nullptr)) {}
+    /// Lets go of what it woke before.
     Waker& operator=(Waker other) noexcept {
         std::swap(node_, other.node_);
         return *this;
@@ -143,17 +148,21 @@ class Park final : private Continuation, private StopNode {
         node_->drop_ref();
     }
 
+    /// For any thread that is to wake this.
     Waker waker() const noexcept { return Waker(*node_); }
 
-    // An operation.
+    /// Whether the wake has arrived.
     bool ready() const noexcept { return woken_; }
+    /// Waits for it, or for a stop of c's context.
     void start(Continuation& c) noexcept {
         if (woken_) return post(c);
         waiter_ = &c;
         node_->set_context(c.context());
         if (c.context() != nullptr) c.context()->link(*this);
     }
+    /// Withdrawn before a wake came.
     bool stopped() const noexcept { return stopped_; }
+    /// \throws Cancelled if stopped
     void finish() {
         unlink();
         if (stopped_) throw Cancelled{};
@@ -199,7 +208,9 @@ class WakeSlot final : private Continuation {
         node_->drop_ref();
     }
 
+    /// For any thread that is to wake this.
     Waker waker() const noexcept { return Waker(*node_); }
+    /// Where it stands (see wake_machine.hh).
     WakeState state() const noexcept { return node_->state(); }
 
   private:

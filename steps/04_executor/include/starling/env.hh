@@ -20,9 +20,9 @@ class Executor;
 /// One per layer that offers an ambient service.
 enum class ServiceSlot : std::size_t { timer, io, net, smp, http, user, count };
 
-/// \affinity owner shard
+/// What is around the code that runs now. \affinity owner shard
 struct Env {
-    Executor* executor = nullptr;                                       // Borrows.
+    Executor* executor = nullptr;                                                // Borrows.
     std::array<void*, static_cast<std::size_t>(ServiceSlot::count)> services{};  // Borrows.
 };
 
@@ -41,7 +41,8 @@ template <class S>
 S& service(const char* who) {
     Env* env = detail::current_env;
     void* found = env == nullptr ? nullptr : env->services[static_cast<std::size_t>(S::kSlot)];
-    if (found == nullptr) [[unlikely]] detail::throw_missing_service(who, S::kName);
+    if (found == nullptr) [[unlikely]]
+        detail::throw_missing_service(who, S::kName);
     return *static_cast<S*>(found);
 }
 
@@ -65,6 +66,7 @@ Executor& this_executor(const char* who);
 /// Makes `env` this thread's for as long as it lives. Scopes nest.
 class EnvScope {
   public:
+    /// \param env lives longer than this
     explicit EnvScope(Env& env) noexcept : previous_(std::exchange(detail::current_env, &env)) {}
     ~EnvScope() { detail::current_env = previous_; }
     EnvScope(const EnvScope&) = delete;

@@ -53,8 +53,11 @@ class Parker {
 /// A parker for threads without I/O: a mutex and a condition variable.
 class ThreadParker final : public Parker {
   public:
+    /// Awake.
     ThreadParker();
+    /// May return early.
     void park(TimePoint deadline) noexcept override;
+    /// Works from any thread.
     std::shared_ptr<Unparker> unparker() noexcept override;
 
   private:

@@ -16,19 +16,21 @@
 
 namespace starling {
 
-/// \affinity owner shard
+/// What is ready to run. \affinity owner shard
 class RunQueue {
   public:
     /// What each priority may run in a round while the others have work.
     static constexpr std::array<int, kPriorities> kWeights{16, 4, 1};
 
+    /// Whether there is nothing to run. O(1).
     bool empty() const noexcept { return others_ == 0 && queues_[kNormal].empty(); }
 
     /// Appends to the queue of `c`'s context's priority. O(1).
     void push(Continuation& c) noexcept {
         const Context* context = c.context();
         const Priority priority = context == nullptr ? Priority::normal : context->priority();
-        if (priority == Priority::normal) [[likely]] return queues_[kNormal].push(c);
+        if (priority == Priority::normal) [[likely]]
+            return queues_[kNormal].push(c);
         queues_[static_cast<unsigned>(priority)].push(c);
         ++others_;
     }
@@ -37,7 +39,8 @@ class RunQueue {
     Continuation& pop() noexcept {
         // The common case apart, so that a branch is predicted and no index computed: a queue is a
         // chain of dependent loads already (BM_Executor_Yield: 6 ns instead of 10).
-        if (others_ == 0) [[likely]] return queues_[kNormal].pop();
+        if (others_ == 0) [[likely]]
+            return queues_[kNormal].pop();
         const unsigned index = next_by_weight();
         if (index != kNormal) --others_;
         return queues_[index].pop();

@@ -35,6 +35,15 @@ if(STARLING_SANITIZE)
     set(starling_case_timeout 60)
 endif()
 
+# Debian's clang looks for a symbolizer in a package that it does not ask for; binutils has one, too.
+find_program(STARLING_SYMBOLIZER NAMES llvm-symbolizer addr2line DOC "Names functions in sanitizer reports")
+set(starling_case_environment "UBSAN_OPTIONS=print_stacktrace=1")
+if(STARLING_SYMBOLIZER)
+    set(option "external_symbolizer_path=${STARLING_SYMBOLIZER}")
+    set(starling_case_environment
+        "UBSAN_OPTIONS=print_stacktrace=1:${option};ASAN_OPTIONS=${option};TSAN_OPTIONS=${option}")
+endif()
+
 # Plain `ctest` hides what a failing test printed; this shows it after the summary.
 find_program(STARLING_PYTHON python3 REQUIRED)
 file(WRITE "${CMAKE_BINARY_DIR}/CTestCustom.cmake"
@@ -79,7 +88,7 @@ function(starling_add_cases prefix target library)
         set_tests_properties(${prefix}.${label} PROPERTIES
             FIXTURES_REQUIRED ${prefix} TIMEOUT ${starling_case_timeout}
             SKIP_REGULAR_EXPRESSION "\\[  SKIPPED \\]"
-            ENVIRONMENT "UBSAN_OPTIONS=print_stacktrace=1")
+            ENVIRONMENT "${starling_case_environment}")
     endforeach()
 endfunction()
 

@@ -89,7 +89,7 @@ def _results(step: Step, cases: list[Case], cache: dict) -> list[Result]:
         return [Result(c, *known["results"][c.name]) for c in cases]
     results = run_cases(cases)
     cache[step.layer] = {"program": key,
-                         "results": {r.case.name: [r.status, r.output[-4000:]] for r in results}}
+                         "results": {r.case.name: [r.status, said(r.output, indent="")] for r in results}}
     return results
 
 

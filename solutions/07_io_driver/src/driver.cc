@@ -53,7 +53,10 @@ bool Driver::push(IoOp& op) {
 
 void Driver::submit(IoOp& op) {
     ++kernel_->stats.submissions;
-    if (starves(op)) return starved_.push_back(op);
+    if (op.request().code == IoCode::recv_multi) {
+        provided_target_ = std::max(provided_target_, kProvidedAtFirst);
+        if (provided_ == 0 && buffers_.available() == 0) return starved_.push_back(op);
+    }
     // BEGIN 7.2: submit
     //| Nothing is dropped and nobody overtakes: when the queue is full, one `enter` may make room; if
     //| it does not, or others wait already, the operation waits in the backlog for the next `poll`.
@@ -199,11 +202,6 @@ void Driver::on_wake(bool more) noexcept {
 }
 
 // Buffers.
-
-/// A receive stream without a buffer anywhere: it waits until a reader gives one back.
-bool Driver::starves(const IoOp& op) const noexcept {
-    return op.request().code == IoCode::recv_multi && provided_ == 0 && buffers_.available() == 0;
-}
 
 /// Few buffers go round at first, so that they stay in the cache; more when the kernel ran out.
 void Driver::provide() noexcept {

@@ -32,7 +32,8 @@ constexpr Choice kChoices[] = {
 }  // namespace
 
 std::unique_ptr<Driver> make_driver(const DriverOptions& options) {
-    constexpr const char* kKinds[] = {"any driver", "io_uring", "epoll", "kqueue"};
+    constexpr const char* kLacking[] = {"no driver is built in", "io_uring is not built in",
+                                        "epoll is not built in", "kqueue is not built in"};
     std::string why_not;  // What was wrong with the best.
     for (const Choice& choice : kChoices) {
         if (options.kind != DriverKind::automatic && options.kind != choice.kind) continue;
@@ -46,8 +47,7 @@ std::unique_ptr<Driver> make_driver(const DriverOptions& options) {
             if (why_not.empty()) why_not = error.what();
         }
     }
-    if (why_not.empty())
-        why_not = std::string("this build lacks ") + kKinds[static_cast<int>(options.kind)];
+    if (why_not.empty()) why_not = kLacking[static_cast<int>(options.kind)];
     throw std::system_error(ENOSYS, std::generic_category(), why_not);
 }
 

@@ -57,7 +57,7 @@ class PooledBuffer {
     std::span<std::byte> bytes_;  // Of it.
 };
 
-/// \affinity owner shard
+/// Equal-sized buffers, made when they are first needed. \affinity owner shard
 class BufferPool {
   public:
     static constexpr std::uint32_t kNone = ~0U;  ///< No buffer's number.

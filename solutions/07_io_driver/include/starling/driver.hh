@@ -43,13 +43,13 @@ enum class RingRung : std::uint8_t { first, deferred, cooperative, plain };
 /// What `make_driver` shall make.
 struct DriverOptions {
     DriverKind kind = DriverKind::automatic;
-    RingRung rung = RingRung::first;  ///< io_uring: one rung only, for tests.
-    std::uint32_t entries = 256;      ///< io_uring: submissions per system call.
-    std::uint32_t buffers = 8192;     ///< For receive streams, at most; made when needed.
-    std::uint32_t buffer_bytes = 8192;
+    RingRung rung = RingRung::first;    ///< io_uring: one rung only, for tests.
+    std::uint32_t entries = 256;        ///< io_uring: submissions per system call.
+    std::uint32_t buffers = 8192;       ///< For receive streams, at most; made when needed.
+    std::uint32_t buffer_bytes = 8192;  ///< Of one buffer.
 };
 
-/// \affinity owner shard
+/// Takes operations, gives back completions. \affinity owner shard
 class Driver final : public EventSource, public Parker {
   public:
     static constexpr ServiceSlot kSlot = ServiceSlot::io;  ///< See `service`.
@@ -81,8 +81,8 @@ class Driver final : public EventSource, public Parker {
 
     // What descriptors and operations call.
 
-    /// Takes a new descriptor: sets its blocking mode, begins to watch it. \throws
-    /// std::system_error
+    /// Takes a new descriptor: sets its blocking mode, begins to watch it.
+    /// \throws std::system_error
     void attach(int fd);
     /// Does it on the spot if that needs no waiting and costs no more than queueing it.
     bool try_now(const IoRequest& request, int& result) noexcept {
@@ -90,16 +90,15 @@ class Driver final : public EventSource, public Parker {
     }
     /// Begins. Completions come from `poll`.
     void submit(IoOp& op);
-    /// Asks to end it early. Its last completion still comes: -ECANCELED, or a success that was
-    /// faster.
+    /// Asks to end it early. Its last completion still comes: -ECANCELED, or a faster success.
     void cancel(IoOp& op);
 
   private:
     friend class IoOp;
     static constexpr std::uint64_t kWakeKey = 1;  // Generation 0: no slot's key.
+    static constexpr std::uint32_t kProvidedAtFirst = 16;
 
     bool push(IoOp& op);
-    bool starves(const IoOp& op) const noexcept;
     void flush() noexcept;
     void provide() noexcept;
     void enter(TimePoint deadline = TimePoint::min()) noexcept;
@@ -116,19 +115,18 @@ class Driver final : public EventSource, public Parker {
     bool wake_armed_ = false;
     [[maybe_unused]] SlotTable<IoOp> slots_;  // Unused until 7.2.
     IntrusiveList<IoOp> backlog_;             // Waits for room in the submission queue.
-    IntrusiveList<IoOp> starved_;             // recv_multi that waits for a buffer.
-    std::vector<IoRequest> cancels_;          // Wait for room, too.
-    std::vector<IoCompletion> events_;        // Of one poll.
+    IntrusiveList<IoOp> starved_;  // recv_multi without a buffer anywhere: until one is given back.
+    std::vector<IoRequest> cancels_;    // Wait for room, too.
+    std::vector<IoCompletion> events_;  // Of one poll.
     std::size_t in_flight_ = 0;
-    std::uint32_t provided_ = 0;          // Buffers in the kernel's hands…
-    std::uint32_t provided_target_ = 16;  // …and how many it should have: more when it ran out.
+    std::uint32_t provided_ = 0;         // Buffers in the kernel's hands…
+    std::uint32_t provided_target_ = 0;  // …and how many it should have: more when it ran out.
 };
 
 /// The driver that `options` ask for; `automatic` takes the best that works here: io_uring's rungs,
 /// then epoll or kqueue. Call it on the thread that will use it.
-/// \throws std::system_error whose text says what is missing, if a kind or rung that was asked for
-/// does
-///         not work here
+/// \throws std::system_error whose text says what is missing, if what was asked for does not work
+///         here
 std::unique_ptr<Driver> make_driver(const DriverOptions& options = {});
 
 namespace detail {

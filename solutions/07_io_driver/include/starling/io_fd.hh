@@ -75,7 +75,7 @@ struct FdState : Pooled {
 
 }  // namespace detail
 
-/// \affinity owner shard
+/// A descriptor that a driver knows. Move-only. \affinity owner shard
 class IoFd {
   public:
     /// Holds none.
@@ -88,9 +88,9 @@ class IoFd {
     bool valid() const noexcept { return state_ != nullptr; }
     /// The number, for getsockopt and the like; -1 if not valid. It stays this IoFd's.
     int get() const noexcept { return valid() ? state_->fd.get() : -1; }
-    /// \pre valid()
+    /// Who knows it. \pre valid()
     Driver& driver() const noexcept { return state_->driver; }
-    /// \pre valid()
+    /// For operations. \pre valid()
     detail::FdState& state() const noexcept { return *state_; }
 
     /// shutdown(2): ends one direction or both, at once. An error is returned as -errno.

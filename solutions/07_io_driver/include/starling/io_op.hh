@@ -76,8 +76,11 @@ class IoOp : public ListLink {
 /// What the one-shot operations share. \affinity owner shard
 class OneShotOp : public IoOp, private StopNode {
   public:
+    /// Whether it has ended, or could be done on the spot.
     bool ready() { return done_ || (done_ = try_now(result_)); }
+    /// Submits it; `c` is posted after the last completion.
     void start(Continuation& c);
+    /// Whether it ended because it was stopped: see the table above.
     bool stopped() const noexcept;
     /// How many bytes; 0 where it is not about bytes. \throws Cancelled, std::system_error
     std::size_t finish();
@@ -156,11 +159,16 @@ struct PollOp final : OneShotOp {
 class CloseOp {
   public:
     static constexpr bool kIgnoresStop = true;  ///< See `ignores_stop`.
+    /// Takes the descriptor over.
     explicit CloseOp(IoFd&& fd) noexcept : fd_(std::move(fd)) {}
 
+    /// Whether nothing was in flight, so that it is closed now.
     bool ready();
+    /// Asks what is in flight to end; `c` is posted when it has, and the descriptor is closed.
     void start(Continuation& c);
+    /// Never.
     bool stopped() const noexcept { return false; }
+    /// There is no result.
     void finish() const noexcept {}
 
   private:

@@ -76,10 +76,14 @@ class ItemStreamOp final : public StreamOp {
 /// Waits until a stream has something to say. \affinity owner shard
 class StreamWait : private StopNode {
   public:
+    /// For streams: see `Stream::wait`.
     explicit StreamWait(detail::StreamOp& stream) noexcept : StopNode(&on_stop), stream_(stream) {}
 
+    /// Whether the stream has something to say.
     bool ready() const noexcept { return stream_.ready(); }
+    /// Posts `c` when it has, or when c's context is stopped.
     void start(Continuation& c);
+    /// Whether it was stopped, and nothing has come since.
     bool stopped() const noexcept { return withdrawn_ && !stream_.ready(); }
     /// \throws Cancelled. An error of the stream is not thrown here: ask the stream.
     void finish();

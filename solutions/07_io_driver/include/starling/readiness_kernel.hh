@@ -20,7 +20,7 @@
 
 namespace starling {
 
-/// \affinity owner shard
+/// Makes the system calls when they are due. \affinity owner shard
 class ReadinessKernel : public Kernel {
   public:
     bool waits() const noexcept override { return false; }

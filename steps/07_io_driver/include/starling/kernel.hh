@@ -56,7 +56,7 @@ struct IoRequest {
 
 /// What the kernel answers.
 struct IoCompletion {
-    static constexpr std::uint32_t kNoBuffer = ~0U;
+    static constexpr std::uint32_t kNoBuffer = ~0U;  ///< None came with it.
 
     int result = 0;                    ///< ≥ 0, or -errno.
     bool more = false;                 ///< Further completions follow.
@@ -75,7 +75,7 @@ struct IoStats {
     std::uint64_t syscalls() const noexcept { return enters + calls; }
 };
 
-/// \affinity owner shard
+/// Takes requests, gives back completions. \affinity owner shard
 class Kernel {
   public:
     virtual ~Kernel() = default;
@@ -105,7 +105,7 @@ class Kernel {
     virtual void provide(std::uint32_t index, std::span<std::byte> memory) noexcept = 0;
     static constexpr std::uint32_t kProvidedMax = 1024;  ///< See `provide`. A power of two.
 
-    IoStats stats;
+    IoStats stats;  ///< The kernel counts its own calls, the driver the rest.
 };
 
 /// \throws std::system_error with `result`, a -errno, and the operation's name

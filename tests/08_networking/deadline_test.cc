@@ -82,7 +82,7 @@ TEST_P(Ex8_4_Deadline, BytesThatArriveAtTheSameMomentAreNotDropped) {
         std::string got = co_await reader;
         if (got == "timed out") {
             story.step("the read says that it timed out; the deadline is taken away");
-            stream.set_read_deadline(StreamDeadlines::kNever);
+            stream.set_read_deadline(StreamDeadline::kNever);
             got = co_await read_once(stream);
         }
         story.expect("a read got", std::string("precious"), got);
@@ -118,7 +118,7 @@ TEST_P(Ex8_4_Deadline, BytesThatOvertakeTheTimeoutAreNotLostAndWakeNobodyTwice) 
             std::string got = co_await reader;
             story.expect("after it the reader has slept for a second", true,
                          slept_ms >= 1000 && slept_ms <= 1002);
-            stream.set_read_deadline(StreamDeadlines::kNever);
+            stream.set_read_deadline(StreamDeadline::kNever);
             if (got == "timed out") got = co_await read_once(stream);
             story.expect("this read has got the bytes, or the next one", std::string("precious"),
                          got);
@@ -192,7 +192,7 @@ TEST_P(Ex8_4_Deadline, OneDeadlineCoversManyReads) {
         story.expect("the reads have ended by then", true, reader.done());
         const std::string all = co_await reader;
         story.expect("bytes that came before the deadline", std::string("xxx"), all);
-        stream.set_read_deadline(StreamDeadlines::kNever);
+        stream.set_read_deadline(StreamDeadline::kNever);
         peer.shutdown_write();
         std::string rest;
         for (std::string got; got != "end"; got = co_await read_once(stream)) rest += got;
@@ -235,6 +235,48 @@ TEST_P(Ex8_4_Deadline, DeadlineThatMovesCloserIsKept) {
     });
 }
 
+TEST_P(Ex8_4_Deadline, FirstDeadlineMayComeWhileAReadWaits) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    world.run([&]() -> Task<> {
+        auto [ours, peer] = tcp_pair();
+        TcpStream stream(world.driver(), std::move(ours));
+        auto [others, other_peer] = tcp_pair();
+        TcpStream other(world.driver(), std::move(others));
+        other.set_read_deadline(StreamDeadline::kNever);  // It is another stream's affair.
+        auto reader = spawn([&] { return read_once(stream); });
+        co_await sleep(seconds(60));
+        stream.set_read_deadline(world.clock().now() + seconds(1));
+        const std::string got = co_await reader;
+        EXPECT_EQ("timed out", got);
+        EXPECT_LE(world.elapsed_ms(), 61'003);
+    });
+}
+
+TEST_P(Ex8_4_Deadline, ReadThatSomebodyElseGaveUpIsForgotten) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    world.run([&]() -> Task<> {
+        auto [ours, peer] = tcp_pair();
+        TcpStream stream(world.driver(), std::move(ours));
+        stream.set_read_deadline(world.clock().now() + seconds(2));
+        auto reader = spawn([&]() -> Task<> { co_await timeout(stream.readable(), seconds(1)); });
+        try {
+            co_await reader;
+            ADD_FAILURE() << "there was nothing to read";
+        } catch (const TimedOut&) {
+        }
+        EXPECT_LE(world.elapsed_ms(), 1003);
+        co_await sleep(seconds(60));
+        EXPECT_GE(world.elapsed_ms(), 61'000)
+            << "the deadline of a read that is gone woke its task";
+        peer.send("hello");
+        stream.set_read_deadline(StreamDeadline::kNever);
+        const std::string got = co_await read_once(stream);
+        EXPECT_EQ("hello", got);
+    });
+}
+
 TEST_P(Ex8_4_Deadline, ReadThatBeginsTooLateEndsAtOnce) {
     NetWorld world(GetParam());
     if (world.missing()) return;
@@ -259,7 +301,7 @@ TEST_P(Ex8_4_Deadline, ReadAfterATimeoutWorksLikeAnyOther) {
             stream.set_read_deadline(world.clock().now() + seconds(1));
             const std::string got = co_await read_once(stream);
             EXPECT_EQ("timed out", got);
-            stream.set_read_deadline(StreamDeadlines::kNever);
+            stream.set_read_deadline(StreamDeadline::kNever);
             auto reader = spawn([&] { return read_once(stream); });
             co_await sleep(seconds(10));
             peer.send("hello");

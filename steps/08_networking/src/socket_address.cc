@@ -1,124 +1,101 @@
 #include <arpa/inet.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstddef>
-#include <cstring>
+#include <starling/io_op.hh>
 #include <starling/socket_address.hh>
 #include <stdexcept>
-#include <system_error>
 
 namespace starling {
 namespace {
 
 [[noreturn]] void throw_bad_address(std::string_view text) {
-    throw std::invalid_argument("\"" + std::string(text) +
-                                "\" is no address; write 127.0.0.1:8080, [::1]:8080, "
-                                "localhost:8080 or unix:/path");
-}
-
-using GetName = int (*)(int, sockaddr*, socklen_t*);
-
-SocketAddress ask(GetName get_name, int fd, const char* what) {
-    sockaddr_storage storage{};
-    socklen_t size = sizeof storage;
-    auto* address = reinterpret_cast<sockaddr*>(&storage);
-    if (get_name(fd, address, &size) != 0) {
-        throw std::system_error(errno, std::generic_category(), what);
-    }
-    return {address, size};
+    throw std::invalid_argument(
+        "\"" + std::string(text) +
+        "\" is no address; write 127.0.0.1:8080, [::1]:8080, localhost:8080 "
+        "or unix:/path (of at most 107 bytes)");
 }
 
 }  // namespace
 
-SocketAddress::SocketAddress() noexcept : unix_{}, size_(sizeof(sa_family_t)) {}
-
-SocketAddress::SocketAddress(const sockaddr* address, socklen_t size) noexcept : unix_{}, size_(size) {
-    std::memcpy(&unix_, address, std::min<std::size_t>(size, sizeof unix_));
-}
-
 SocketAddress SocketAddress::parse(std::string_view text) {
-    constexpr std::string_view kUnix = "unix:";
-    if (text.starts_with(kUnix)) return unix_path(text.substr(kUnix.size()));
+    if (text.starts_with("unix:")) return unix_path(text.substr(5));
     const std::size_t colon = text.rfind(':');
-    if (colon == std::string_view::npos) throw_bad_address(text);
     std::string_view host = text.substr(0, colon);
-    if (host.starts_with('[') && host.ends_with(']')) {
-        host = host.substr(1, host.size() - 2);
-    } else if (host.find(':') != std::string_view::npos) {
-        throw_bad_address(text);  // An IPv6 address needs brackets: its last part is no port.
-    }
-    const char* const end = text.data() + text.size();
+    const bool brackets = host.starts_with('[') && host.ends_with(']');
+    if (brackets) host = host.substr(1, host.size() - 2);
+    // An IPv6 address needs brackets: its last part is no port.
+    if (brackets != (host.find(':') != std::string_view::npos)) throw_bad_address(text);
+    const std::string_view digits = text.substr(colon + 1);
     std::uint16_t port = 0;
-    const auto parsed = std::from_chars(text.data() + colon + 1, end, port);
-    if (parsed.ec != std::errc() || parsed.ptr != end) throw_bad_address(text);
+    const auto [end, error] = std::from_chars(digits.begin(), digits.end(), port);
+    if (error != std::errc() || end != digits.end()) throw_bad_address(text);
     return ip(host, port);
 }
 
 SocketAddress SocketAddress::ip(std::string_view host, std::uint16_t port) {
     const std::string digits(host == "localhost" ? "127.0.0.1" : host == "*" ? "0.0.0.0" : host);
+    const bool six = digits.find(':') != std::string::npos;
     SocketAddress address;
-    if (::inet_pton(AF_INET, digits.c_str(), &address.v4_.sin_addr) == 1) {
-        address.v4_.sin_family = AF_INET;
-        address.v4_.sin_port = htons(port);
-        address.size_ = sizeof address.v4_;
-        return address;
-    }
-    address = SocketAddress();
-    if (::inet_pton(AF_INET6, digits.c_str(), &address.v6_.sin6_addr) != 1) throw_bad_address(host);
-    address.v6_.sin6_family = AF_INET6;
-    address.v6_.sin6_port = htons(port);
-    address.size_ = sizeof address.v6_;
+    address.any_.sa_family = six ? AF_INET6 : AF_INET;
+    address.v4_.sin_port = htons(port);
+    address.size_ = six ? sizeof address.v6_ : sizeof address.v4_;
+    auto* const bytes = const_cast<void*>(address.ip_bytes());
+    if (::inet_pton(address.family(), digits.c_str(), bytes) != 1) throw_bad_address(host);
     return address;
 }
 
-SocketAddress SocketAddress::loopback(std::uint16_t port) { return ip("127.0.0.1", port); }
-
 SocketAddress SocketAddress::unix_path(std::string_view path) {
     SocketAddress address;
-    if (path.empty() || path.size() >= sizeof address.unix_.sun_path) {
-        throw std::invalid_argument("a Unix socket's path has 1 to 107 bytes");
-    }
+    if (path.empty() || path.size() >= sizeof address.unix_.sun_path) throw_bad_address(path);
     address.unix_.sun_family = AF_UNIX;
     path.copy(address.unix_.sun_path, path.size());
     const bool abstract = path[0] == '@';
     if (abstract) address.unix_.sun_path[0] = '\0';
     // A path ends with a zero byte, which counts; an abstract name has none.
-    address.size_ = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() +
-                                           (abstract ? 0 : 1));
+    address.size_ = socklen_t{offsetof(sockaddr_un, sun_path)} + socklen_t(path.size()) + !abstract;
     return address;
 }
 
-SocketAddress SocketAddress::local_of(int fd) { return ask(&::getsockname, fd, "getsockname"); }
-
-SocketAddress SocketAddress::peer_of(int fd) { return ask(&::getpeername, fd, "getpeername"); }
-
-std::uint16_t SocketAddress::port() const noexcept {
-    if (family() == AF_INET) return ntohs(v4_.sin_port);
-    return family() == AF_INET6 ? ntohs(v6_.sin6_port) : std::uint16_t{0};
+SocketAddress SocketAddress::ask(const char* call, GetName& get_name, int fd) {
+    SocketAddress address;
+    address.size_ = sizeof address.unix_;
+    detail::checked(call, get_name(fd, &address.any_, &address.size_));
+    return address;
 }
 
+SocketAddress SocketAddress::local_of(int fd) { return ask("getsockname", ::getsockname, fd); }
+
+SocketAddress SocketAddress::peer_of(int fd) { return ask("getpeername", ::getpeername, fd); }
+
 std::string SocketAddress::to_string() const {
-    char text[INET6_ADDRSTRLEN] = "";
-    switch (family()) {
-        case AF_INET:
-            ::inet_ntop(AF_INET, &v4_.sin_addr, text, sizeof text);
-            return std::string(text) + ":" + std::to_string(port());
-        case AF_INET6:
-            ::inet_ntop(AF_INET6, &v6_.sin6_addr, text, sizeof text);
-            return "[" + std::string(text) + "]:" + std::to_string(port());
-        case AF_UNIX: {
-            const std::size_t length = size_ - std::min<std::size_t>(size_, offsetof(sockaddr_un, sun_path));
-            std::string path(unix_.sun_path, std::min(length, sizeof unix_.sun_path));
-            if (!path.empty() && path[0] == '\0') {
-                path[0] = '@';
-            } else {
-                path = path.c_str();  // Up to the zero byte.
-            }
-            return "unix:" + path;
-        }
-        default: return "no address";
+    if (family() == AF_UNSPEC) return "no address";
+    if (is_unix()) {
+        // The kernel counts a zero byte for which there may have been no room.
+        const std::size_t size = std::min<std::size_t>(size_, sizeof unix_);
+        std::string path(unix_.sun_path, size - offsetof(sockaddr_un, sun_path));
+        if (path.starts_with('\0')) path[0] = '@';
+        return "unix:" + path.substr(0, path.find('\0'));
     }
+    char host[INET6_ADDRSTRLEN];
+    ::inet_ntop(family(), ip_bytes(), host, sizeof host);
+    const std::string name = family() == AF_INET ? host : "[" + std::string(host) + "]";
+    return name + ":" + std::to_string(port());
+}
+
+int detail::checked(const char* call, int result) {
+    if (result < 0) throw_io_error(call, -errno);
+    return result;
+}
+
+OwnedFd detail::open_socket(const SocketAddress& address, int type) {
+    return OwnedFd(checked("socket", ::socket(address.family(), type | SOCK_CLOEXEC, 0)));
+}
+
+void detail::set_option(int fd, int level, int name, int value) {
+    checked("setsockopt", ::setsockopt(fd, level, name, &value, sizeof value));
 }
 
 }  // namespace starling

@@ -1,6 +1,4 @@
 #include <netinet/tcp.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <starling/sleep.hh>
@@ -9,18 +7,6 @@
 
 namespace starling {
 namespace {
-
-void set_option(int fd, int level, int name) {
-    const int on = 1;
-    if (::setsockopt(fd, level, name, &on, sizeof on) != 0) throw_io_error("setsockopt", -errno);
-}
-
-// A path that an earlier process left behind keeps its name taken.
-void remove_stale_socket(const SocketAddress& address) noexcept {
-    const char* path = reinterpret_cast<const sockaddr_un*>(address.data())->sun_path;
-    struct stat info{};
-    if (path[0] != '\0' && ::lstat(path, &info) == 0 && S_ISSOCK(info.st_mode)) ::unlink(path);
-}
 
 // Errors of the process or the machine, which pass when something else is closed.
 bool out_of_resources(int error) noexcept {
@@ -37,38 +23,27 @@ bool connection_failed(int error) noexcept {
 
 TcpListener TcpListener::bind(const SocketAddress& address, ListenOptions options) {
     Driver& driver = service<Driver>("TcpListener");
-    OwnedFd fd(::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
-    if (!fd.valid()) throw_io_error("socket", -errno);
-    if (address.is_unix()) {
-        if (options.reuse_address) remove_stale_socket(address);
-    } else {
-        if (options.reuse_address) set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR);
-        if (options.reuse_port) set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT);
-        if (options.nodelay) set_option(fd.get(), IPPROTO_TCP, TCP_NODELAY);
-    }
-    if (::bind(fd.get(), address.data(), address.size()) != 0) throw_io_error("bind", -errno);
-    if (::listen(fd.get(), options.backlog) != 0) throw_io_error("listen", -errno);
+    OwnedFd fd = detail::open_socket(address, SOCK_STREAM);
+    detail::set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, options.reuse_address);
+    detail::set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT, options.reuse_port);
+    if (!address.is_unix()) detail::set_option(fd.get(), IPPROTO_TCP, TCP_NODELAY, options.nodelay);
+    detail::checked("bind", ::bind(fd.get(), address.data(), address.size()));
+    detail::checked("listen", ::listen(fd.get(), options.backlog));
     return TcpListener(IoFd(driver, std::move(fd)));
 }
 
 Task<TcpStream> TcpListener::accept() {
     // BEGIN 8.1: accept
-    // Until there is a connection: wait for one. What ends the wait may be an error instead
+    // Until `try_accept` has a connection: wait for one. What ends the wait may be an error instead
     // (`stream_.take_error()`): when `out_of_resources`, pause for kPause before asking again; when
-    // only that `connection_failed`, ask again; any other is thrown. A connection becomes a TcpStream
-    // of the listener's driver.
+    // only that `connection_failed`, ask again; any other is thrown.
     todo("8.1", "TcpListener::accept");
     // END 8.1
 }
 
 TcpStream TcpListener::try_accept() {
     OwnedFd connection = stream_.take();
-    if (connection.valid()) return TcpStream(fd_.driver(), std::move(connection));
-    const int error = stream_.take_error();
-    if (error != 0 && !out_of_resources(error) && !connection_failed(error)) {
-        throw_io_error("accept", error);
-    }
-    return {};
+    return connection.valid() ? TcpStream(fd_.driver(), std::move(connection)) : TcpStream();
 }
 
 CloseOp TcpListener::close() noexcept {

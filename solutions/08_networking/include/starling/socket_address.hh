@@ -12,46 +12,62 @@
 #include <sys/un.h>
 
 #include <cstdint>
+#include <starling/io_fd.hh>
 #include <string>
 #include <string_view>
 
 namespace starling {
 
-/// \affinity any thread
+/// Where a socket is, in the form that the kernel wants. \affinity any thread
 class SocketAddress {
   public:
     /// No address: family AF_UNSPEC.
-    SocketAddress() noexcept;
-    /// Copies what the kernel returned. \pre size <= sizeof(sockaddr_storage)
-    SocketAddress(const sockaddr* address, socklen_t size) noexcept;
+    SocketAddress() noexcept : unix_{}, size_(sizeof any_.sa_family) {}
 
     /// Reads the forms above. \throws std::invalid_argument that says which forms there are
     static SocketAddress parse(std::string_view text);
-    /// \param host an address in digits, "localhost", or "*" \throws std::invalid_argument
+    /// An IP address and a port. \param host an address in digits, "localhost", or "*"
+    /// \param port in host order; 0 for any free one \throws std::invalid_argument
     static SocketAddress ip(std::string_view host, std::uint16_t port);
-    static SocketAddress loopback(std::uint16_t port = 0);
-    /// \param path at most 107 bytes; with a leading '@' it is in the abstract name space
+    /// This machine, as seen from itself: 127.0.0.1.
+    static SocketAddress loopback(std::uint16_t port = 0) { return ip("127.0.0.1", port); }
+    /// A Unix socket. \param path 1 to 107 bytes; with a leading '@' it is in the abstract name
+    /// space
     /// \throws std::invalid_argument
     static SocketAddress unix_path(std::string_view path);
-    /// This end of a socket; the other end. \throws std::system_error
+    /// This end of a socket. \throws std::system_error
     static SocketAddress local_of(int fd);
+    /// The other end of a connected socket. \throws std::system_error
     static SocketAddress peer_of(int fd);
 
+    /// AF_INET, AF_INET6, AF_UNIX or AF_UNSPEC.
     int family() const noexcept { return any_.sa_family; }
+    /// Whether it is a path, or a name in the abstract name space.
     bool is_unix() const noexcept { return family() == AF_UNIX; }
     /// In host order; 0 for a Unix path.
-    std::uint16_t port() const noexcept;
+    std::uint16_t port() const noexcept { return is_unix() ? 0 : ntohs(v4_.sin_port); }
+    /// For bind(2), connect(2) and the like.
     const sockaddr* data() const noexcept { return &any_; }
+    /// How many bytes of `data()` count.
     socklen_t size() const noexcept { return size_; }
     /// The form that `parse` reads.
     std::string to_string() const;
 
+    /// Whether both are the same place.
     friend bool operator==(const SocketAddress& a, const SocketAddress& b) noexcept {
         return a.to_string() == b.to_string();
     }
 
   private:
-    union {
+    friend class UdpSocket;  // The kernel writes a datagram's sender into one.
+    using GetName = decltype(::getsockname);
+    static SocketAddress ask(const char* call, GetName& get_name, int fd);
+    /// Where the bytes of an IP address are.
+    const void* ip_bytes() const noexcept {
+        return family() == AF_INET ? static_cast<const void*>(&v4_.sin_addr) : &v6_.sin6_addr;
+    }
+
+    union {  // All begin with the family; v4 and v6 go on with the port.
         sockaddr any_;
         sockaddr_in v4_;
         sockaddr_in6 v6_;
@@ -59,5 +75,14 @@ class SocketAddress {
     };
     socklen_t size_;
 };
+
+namespace detail {
+/// What a system call has returned. \throws std::system_error that names it, if it has failed
+int checked(const char* call, int result);
+/// \param type SOCK_STREAM or SOCK_DGRAM \throws std::system_error
+OwnedFd open_socket(const SocketAddress& address, int type);
+/// setsockopt(2) with a number. \throws std::system_error
+void set_option(int fd, int level, int name, int value);
+}  // namespace detail
 
 }  // namespace starling

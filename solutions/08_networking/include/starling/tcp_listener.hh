@@ -2,47 +2,40 @@
 //
 //     kernel ──► accept stream (one request, many connections) ──► backlog ──► accept()
 //
-// `accept` takes a connection only when it returns it: one that is stopped has taken nothing. When the
-// process or the machine has no descriptors left, it pauses instead of asking again at once, which
-// would keep the processor busy with being refused.
+// `accept` takes a connection only when it returns it: one that is stopped has taken nothing. When
+// the process or the machine has no descriptors left, it pauses instead of asking again at once,
+// which would keep the processor busy with being refused.
 //
 // Several shards may listen on one address with `reuse_port`: the kernel spreads the connections.
 //
 // Affinity: owner shard.
 #pragma once
 
-#include <starling/driver.hh>
-#include <starling/io_fd.hh>
-#include <starling/io_stream.hh>
-#include <starling/socket_address.hh>
-#include <starling/task.hh>
 #include <starling/tcp_stream.hh>
 
 namespace starling {
 
+/// How to listen.
 struct ListenOptions {
-    int backlog = 4096;         // Connections that wait in the kernel; it has a limit of its own.
-    bool reuse_address = true;  // Bind although old connections linger; replace a stale Unix socket.
-    bool reuse_port = false;    // Share the address with other listeners that say the same.
-    bool nodelay = true;        // Inherited by the connections.
+    int backlog = 4096;         ///< Connections that wait in the kernel; it has a limit of its own.
+    bool reuse_address = true;  ///< Bind although old connections linger.
+    bool reuse_port = false;    ///< Share the address with other listeners that say the same.
+    bool nodelay = true;        ///< Inherited by the connections.
 };
 
-/// \affinity owner shard
+/// A socket that listens. \affinity owner shard
 class TcpListener {
   public:
     /// How long `accept` pauses when descriptors or memory have run out.
     static constexpr Duration kPause = std::chrono::milliseconds(50);
 
-    /// Listens on `address`; port 0 is a free one. \throws std::system_error; std::logic_error where there
-    /// is no driver
+    /// Listens on `address`; port 0 is a free one, a Unix path must not exist yet.
+    /// \throws std::system_error; std::logic_error where there is no driver
     static TcpListener bind(const SocketAddress& address, ListenOptions options = {});
 
-    /// The next connection. One task at a time.
-    /// \throws Cancelled, std::system_error
+    /// The next connection. One task at a time. \throws Cancelled, std::system_error
     Task<TcpStream> accept();
-    /// Waits until `try_accept` may have something.
-    StreamWait acceptable() { return stream_.wait(); }
-    /// A connection that is there, or one that is not valid. \throws std::system_error
+    /// A connection that has been accepted already, or one that is not valid.
     TcpStream try_accept();
     /// A connection that nobody wanted after all: the next accept returns it. \pre nothing was read
     /// ahead on it or waits on it
@@ -51,8 +44,8 @@ class TcpListener {
     /// Closes, with the connections that nobody has accepted. \pre no accept waits
     CloseOp close() noexcept;
 
+    /// Where it listens. \throws std::system_error
     SocketAddress local_address() const { return SocketAddress::local_of(fd_.get()); }
-    int native_handle() const noexcept { return fd_.get(); }
 
   private:
     explicit TcpListener(IoFd fd) : fd_(std::move(fd)), stream_(fd_) {}

@@ -1,0 +1,144 @@
+// StreamDeadline: when a stream's reads, or its writes, have to be over.
+//
+//     set(t)      often only a number is stored
+//     begin(op)   an operation waits from now on
+//       └─ timer ──►   resume(): it is late, so it is stopped, and ends like anything that is
+//       stopped;
+//                      if it has been given more time, the timer is set again
+//     end(op)     it waits no longer
+//
+// A deadline belongs to the stream and stays until it is set anew, so one deadline covers the many
+// reads of one message. Moving it further away costs a store: the timer fires early and is set
+// again then, once per timeout instead of once per request.
+//
+// Affinity: owner shard. Source: Go's net.Conn.
+#pragma once
+
+#include <memory>
+#include <starling/frame_pool.hh>
+#include <starling/operation.hh>
+#include <starling/timeout.hh>
+#include <starling/timer_service.hh>
+
+namespace starling {
+
+/// One direction's deadline. It lives in its own memory: a queue may hold it when its stream goes.
+/// \affinity owner shard
+class StreamDeadline final : private Continuation, public Pooled {
+  public:
+    /// The deadline that never comes.
+    static constexpr TimePoint kNever = TimePoint::max();
+
+    /// Whoever waits, and can be told that it is late.
+    struct Waiter {
+        /// The deadline has passed. \pre started
+        virtual void expire() noexcept = 0;
+    };
+
+    /// The operation that waits, and later ones, end at `deadline`.
+    /// \throws std::logic_error if there is no TimerService
+    void set(TimePoint deadline) {
+        // BEGIN 8.4: the deadline moves
+        //| Keep the deadline, and see that the timer fires by then. kNever needs no timer.
+        //= todo("8.4", "StreamDeadline::set");
+        deadline_ = deadline;
+        fire_in_time();
+        // END 8.4
+    }
+    /// `waiter` is about to start. If its time is over already, it learns so with the next poll.
+    void begin(Waiter& waiter) {
+        waiter_ = &waiter;
+        fire_in_time();
+    }
+    /// `waiter` has ended, or goes.
+    void end(const Waiter& waiter) noexcept {
+        if (waiter_ == &waiter) waiter_ = nullptr;
+    }
+
+    /// Lets go of a deadline: it goes now, or as soon as no queue holds it. \pre nothing waits
+    struct Release {
+        /// Frees it, sooner or later.
+        void operator()(StreamDeadline* self) const noexcept {
+            self->timer_.cancel();
+            self->released_ = true;
+            if (!self->queued()) delete self;
+        }
+    };
+
+  private:
+    /// The timer has fired.
+    void resume() noexcept override {
+        if (released_) return delete this;
+        if (waiter_ == nullptr) return;
+        // BEGIN 8.4: the timer has fired
+        //| Whoever waits is late: `expire`. But if the deadline has moved away in the meantime, it still has
+        //| to come.
+        //= return todo_soft("8.4", "StreamDeadline::resume");
+        if (deadline_ > service<TimerService>("a deadline").now()) return fire_in_time();
+        waiter_->expire();
+        // END 8.4
+    }
+    /// Has the timer fire at the deadline or before.
+    void fire_in_time() {
+        if (deadline_ == kNever || queued()) return;  // Queued: it fires now, and sees to it.
+        // BEGIN 8.4: set the timer
+        //| Arm the timer, for this, unless it is armed and early enough: then it stays as it is.
+        //= todo("8.4", "StreamDeadline::fire_in_time");
+        if (timer_.armed() && timer_.deadline() <= deadline_) return;
+        timer_.cancel();
+        timer_.set_deadline(deadline_);
+        service<TimerService>("a deadline").arm(timer_, *this);
+        // END 8.4
+    }
+
+    TimePoint deadline_ = kNever;
+    Timer timer_;
+    Waiter* waiter_ = nullptr;  // Borrows: until `end`.
+    bool released_ = false;
+};
+
+/// An operation that ends at the deadline of its direction. \tparam Op it has a `stop()`
+/// \affinity owner shard
+template <class Op>
+class StreamOperation : private StreamDeadline::Waiter {
+  public:
+    /// \param deadline Borrows: it outlives this.
+    StreamOperation(StreamDeadline& deadline, Op&& op) noexcept
+        : deadline_(deadline), op_(std::move(op)) {}
+    /// It may be moved until it is started.
+    StreamOperation(StreamOperation&&) noexcept = default;
+    ~StreamOperation() { deadline_.end(*this); }
+
+    /// Whether there is nothing to wait for; then the deadline does not matter.
+    bool ready() { return op_.ready(); }
+    /// Begins. `c` is posted when it has ended. \pre not ready
+    void start(Continuation& c) {
+        deadline_.begin(*this);
+        op_.start(c);
+    }
+    /// Whether it was stopped, and not by its deadline.
+    bool stopped() const noexcept { return op_.stopped() && !late_; }
+    /// The result. \throws TimedOut; what the operation throws
+    auto finish() {
+        deadline_.end(*this);
+        if (late_ && op_.stopped()) throw TimedOut();
+        return op_.finish();
+    }
+
+  private:
+    void expire() noexcept override {
+        // BEGIN 8.4: too late
+        //| Remember that it is the deadline's doing, and ask the operation to stop. It goes on when it has
+        //| ended, not here: it may have been faster.
+        //= return todo_soft("8.4", "StreamOperation::expire");
+        late_ = true;
+        op_.stop();
+        // END 8.4
+    }
+
+    StreamDeadline& deadline_;  // Borrows: the stream's.
+    Op op_;
+    bool late_ = false;
+};
+
+}  // namespace starling

@@ -32,6 +32,11 @@ class SlowHandler final : public HttpHandler {
         if (path == "/silent") co_return;
         if (path == "/slow") co_await sleep(seconds(3));
         if (path == "/short") x.begin(200, "text/plain", 5);
+        if (path == "/stream") {
+            x.begin(200, "text/plain", {});
+            co_await x.write("piece");
+            co_return;
+        }
         std::string body;
         for (;;) {
             const std::string_view piece = co_await x.read();
@@ -143,6 +148,27 @@ TEST_P(Ex10_4_Deadlines, HeadInPiecesWithinTheDeadlineIsServed) {
         }
         story.step("three requests, each with six seconds in the middle of its head");
         story.expect("answers", 3, count(client.received(), "HTTP/1.1 200"));
+        co_await bed.end();
+    });
+}
+
+TEST_P(Ex10_3_Connection, StreamedAnswerHasItsChunksAndToHeadNone) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    Story story("which bytes of a chunked answer belong to its head, and which to its body?");
+    world.run([&]() -> Task<> {
+        ConnectionBed bed(world);
+        bed.client.send(get("/stream"));
+        co_await settle();
+        story.step("GET, answered in pieces");
+        story.expect("the chunks", 1,
+                     count(bed.client.received(), "\r\n\r\n5\r\npiece\r\n0\r\n\r\n"));
+        bed.client.send("HEAD /stream HTTP/1.1\r\nHost: a\r\n\r\n");
+        co_await settle();
+        story.step("HEAD, answered by the same handler");
+        const std::string got = bed.client.received();
+        story.expect("it announces chunks", 1, count(got, "Transfer-Encoding: chunked"));
+        story.expect("and has none", got.size() - 4, got.find("\r\n\r\n"));
         co_await bed.end();
     });
 }

@@ -103,8 +103,9 @@ void HttpExchange::begin(int status, std::string_view content_type,
     const int minor_version = head().minor_version;
     begun_ = true;
     announced_ = length;
-    chunked_ = !length && minor_version > 0 && has_body(status);
-    keep_alive_ = keep_alive_ && !shared_.stopping && (length || chunked_ || !has_body(status));
+    const bool chunked = !length && minor_version > 0 && has_body(status);
+    chunked_ = chunked && head().method != "HEAD";
+    keep_alive_ = keep_alive_ && !shared_.stopping && (length || chunked || !has_body(status));
 
     // One change of size for all: a response is a dozen small pieces.
     const std::size_t before = output_.size();
@@ -124,7 +125,7 @@ void HttpExchange::begin(int status, std::string_view content_type,
         if (length) {
             put("\r\nContent-Length: ");
             put_number(*length);
-        } else if (chunked_) {
+        } else if (chunked) {
             put("\r\nTransfer-Encoding: chunked");
         }
     }

@@ -108,7 +108,10 @@ Task<bool> HttpSession::work(TcpStream& stream) {
             continue;
         }
         co_await flush();
-        if (next != Next::more) co_return false;
+        if (next != Next::more) {
+            refill();  // What was taken counts.
+            co_return false;
+        }
         if (is_full) continue;
         if (input_.empty()) co_return true;
         const bool open = co_await receive_head(std::exchange(begun, true));
@@ -120,9 +123,9 @@ Task<bool> HttpSession::work(TcpStream& stream) {
 
 Task<bool> HttpSession::receive_head(bool begun) {
     // BEGIN 10.4: one deadline for a whole head
-    //| Part of a head is here: wait until the stream is readable again. All of it has to be here `head_timeout` after the
-    //| first wait; `begun` says that this is a further one. Too late: `refuse` with 408. Return whether
-    //| the connection goes on; it does not after the client's end of stream.
+    //| Part of a head is here: wait until the stream is readable again. All of it has to be here
+    //| `head_timeout` after the first wait; `begun` says that this is a further one. Too late: `refuse`
+    //| with 408. Return whether the connection goes on; it does not after the client's end of stream.
     //= todo("10.4", "HttpSession::receive_head");
     if (!begun) stream_->set_read_deadline(after(shared_.limits.head_timeout));
     bool open = false;
@@ -154,7 +157,7 @@ Task<bool> HttpSession::handle() {
     if (chunked_) output_ += "0\r\n\r\n";
     const bool at_next = co_await skip_body();
     finish_request();
-    co_return at_next&& keep_alive_;
+    co_return (at_next && keep_alive_);
 }
 
 // What the handler has left of the body. Returns whether the next request can be found.

@@ -119,17 +119,13 @@ void RequestParser::take_field(std::string_view line) {
 // method SP request-target SP HTTP-version, each separated by exactly one space.
 void RequestParser::take_request_line(std::string_view line) {
     const std::string_view method = take(line, is_token);
-    if (method.empty() || !take(line, ' ')) {
-        throw HttpError(400, "the request line does not begin with a method and a space");
-    }
+    const bool first_space = take(line, ' ');
     const std::string_view target = take(line, is_visible);
-    if (target.empty() || !take(line, ' ')) {
-        throw HttpError(400, "the request line has no target between two single spaces");
-    }
+    const bool second_space = take(line, ' ');
     auto digit = [&](std::size_t i) { return line[i] >= '0' && line[i] <= '9'; };
-    if (line.size() != 8 || !line.starts_with("HTTP/") || !digit(5) || line[6] != '.' ||
-        !digit(7)) {
-        throw HttpError(400, "the request line does not end with a version");
+    if (method.empty() || !first_space || target.empty() || !second_space || line.size() != 8 ||
+        !line.starts_with("HTTP/") || !digit(5) || line[6] != '.' || !digit(7)) {
+        throw HttpError(400, "the request line is not a method, a target and a version");
     }
     if (line[5] != '1') throw HttpError(505, "this server speaks HTTP/1.1");
     if (method == "CONNECT") throw HttpError(501, "this server is no proxy");

@@ -6,40 +6,30 @@
 namespace starling {
 namespace {
 
+constexpr std::pair<int, std::string_view> kStatusTexts[] = {
+    {200, "OK"},
+    {204, "No Content"},
+    {400, "Bad Request"},
+    {404, "Not Found"},
+    {405, "Method Not Allowed"},
+    {408, "Request Timeout"},
+    {413, "Content Too Large"},
+    {414, "URI Too Long"},
+    {417, "Expectation Failed"},
+    {431, "Request Header Fields Too Large"},
+    {500, "Internal Server Error"},
+    {501, "Not Implemented"},
+    {505, "HTTP Version Not Supported"}};
+
 std::string_view status_text(int status) noexcept {
-    switch (status) {
-        case 200:
-            return "OK";
-        case 204:
-            return "No Content";
-        case 304:
-            return "Not Modified";
-        case 400:
-            return "Bad Request";
-        case 404:
-            return "Not Found";
-        case 405:
-            return "Method Not Allowed";
-        case 408:
-            return "Request Timeout";
-        case 413:
-            return "Content Too Large";
-        case 414:
-            return "URI Too Long";
-        case 417:
-            return "Expectation Failed";
-        case 431:
-            return "Request Header Fields Too Large";
-        case 500:
-            return "Internal Server Error";
-        case 501:
-            return "Not Implemented";
-        case 505:
-            return "HTTP Version Not Supported";
-        default:
-            return "Unknown";
-    }
+    const auto* entry = std::ranges::find(kStatusTexts, status, [](auto& e) { return e.first; });
+    return entry == std::end(kStatusTexts) ? "Unknown" : entry->second;
 }
+
+char* write_part(char* at, std::string_view text) {
+    return std::copy(text.begin(), text.end(), at);
+}
+char* write_part(char* at, std::uint64_t number) { return std::to_chars(at, at + 20, number).ptr; }
 
 bool has_body(int status) noexcept { return status != 204 && status != 304; }
 
@@ -111,32 +101,18 @@ void HttpExchange::begin(int status, std::string_view content_type,
     const std::size_t before = output_.size();
     output_.resize(before + kOwnBytesMax + content_type.size() + fields.size());
     char* at = output_.data() + before;
-    auto put = [&](std::string_view text) { at = std::copy(text.begin(), text.end(), at); };
-    auto put_number = [&](std::uint64_t n) { at = std::to_chars(at, at + 20, n).ptr; };
-    put("HTTP/1.1 ");
-    put_number(static_cast<std::uint64_t>(status));
-    put(" ");
-    put(status_text(status));
-    put("\r\nDate: ");
-    put(shared_.date.text());
-    if (has_body(status)) {
-        put("\r\nContent-Type: ");
-        put(content_type);
-        if (length) {
-            put("\r\nContent-Length: ");
-            put_number(*length);
-        } else if (chunked) {
-            put("\r\nTransfer-Encoding: chunked");
-        }
-    }
+    auto put = [&](const auto&... parts) { ((at = write_part(at, parts)), ...); };
+    put("HTTP/1.1 ", static_cast<std::uint64_t>(status), " ", status_text(status));
+    put("\r\nDate: ", shared_.date.text());
+    if (has_body(status)) put("\r\nContent-Type: ", content_type);
+    if (has_body(status) && length) put("\r\nContent-Length: ", *length);
+    if (chunked) put("\r\nTransfer-Encoding: chunked");
     if (!keep_alive_) {
         put("\r\nConnection: close");
     } else if (minor_version == 0) {
         put("\r\nConnection: keep-alive");
     }
-    put("\r\n");
-    put(fields);
-    put("\r\n");
+    put("\r\n", fields, "\r\n");
     output_.resize(static_cast<std::size_t>(at - output_.data()));
 }
 

@@ -21,11 +21,8 @@ TEST(Ex9_5_Backpressure, ASenderWithoutCreditWaits) {
     while (shards.turn(1)) {
     }
     EXPECT_EQ(probes.ran(), 4) << "4 requests may be under way, 6 were sent";
-    EXPECT_FALSE(probes.all[4].left_the_line) << "nothing has come home yet";
     shards.run();
     EXPECT_EQ(probes.home(), 6) << "each that comes home makes room for one that waits";
-    EXPECT_TRUE(probes.all[5].left_the_line) << "nobody told it that its turn had come";
-    EXPECT_FALSE(probes.all[0].left_the_line) << "it never was in line";
     EXPECT_TRUE(shards.mailbox(0).has_credit(1));
 }
 
@@ -111,40 +108,6 @@ TEST(Ex9_5_Backpressure, AStoppedCallerLeavesTheLine) {
     shards.run();
     EXPECT_EQ(log, (Log{"a", "c"}));
     a.finish(), c.finish();
-}
-
-TEST(Ex9_5_Backpressure, OneWayMessagesWaitForCreditToo) {
-    VirtualShards shards(2, 2);
-    int sent = 0, ran = 0;
-    auto sender = shards.spawn(0, [&]() -> Task<> {
-        for (; sent < 5; ++sent) {
-            EXPECT_FALSE(co_await send_to(1, [&] { ++ran; })) << "given back, but nobody shuts down";
-        }
-    });
-    while (shards.turn(0)) {
-    }
-    EXPECT_EQ(sent, 2) << "two may be under way; the sender has to wait for shard 1";
-    shards.run();
-    EXPECT_TRUE(sender.done());
-    EXPECT_EQ(ran, 5);
-}
-
-TEST(Ex9_5_Backpressure, AStoppedOneWaySenderSendsNothing) {
-    VirtualShards shards(2, 1);
-    Probes filler(1);
-    auto token = std::make_shared<int>(1);
-    bool ran = false;
-    shards.mailbox(0).send(1, filler.all[0]);
-    auto sender = shards.spawn(0, [&]() -> Task<> {
-        co_await send_to(1, [&ran, token] { ran = true; });
-    });
-    shards.turn(0);
-    sender.abort();
-    shards.run();
-    EXPECT_TRUE(sender.done());
-    EXPECT_FALSE(ran) << "it was stopped while it waited in line";
-    EXPECT_EQ(token.use_count(), 1) << "the message was not freed";
-    EXPECT_EQ(shards.mailbox(0).outstanding(), 0u);
 }
 
 TEST(Ex9_5_Backpressure, ADestructorNeverWaitsForCredit) {

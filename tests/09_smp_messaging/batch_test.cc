@@ -116,20 +116,7 @@ TEST(Ex9_2_Batches, ABatchIsPublishedOnceAndNotMessageByMessage) {
     shards.run();
 }
 
-TEST(Ex9_2_Batches, LanesAreMadeWhenTheyAreNeeded) {
-    constexpr unsigned kShards = 32;
-    VirtualShards shards(kShards);
-    Probes probes(1);
-    send_all(shards, probes, 7);
-    shards.run();
-    int lanes = 0;
-    for (unsigned i = 0; i < kShards; ++i) {
-        for (auto& lane : shards.smp().endpoint(i).lanes) lanes += lane != nullptr;
-    }
-    EXPECT_EQ(lanes, 2) << "one there, one back, of " << kShards * (kShards - 1);
-}
-
-TEST(Ex9_2_Batches, AMessageToOneselfNeedsNoLane) {
+TEST(Ex9_2_Batches, AMessageToOneselfIsAMessageLikeAnyOther) {
     VirtualShards shards(2);
     Probes there(1, "there"), here(1, "here");
     send_all(shards, here, 0);
@@ -137,7 +124,6 @@ TEST(Ex9_2_Batches, AMessageToOneselfNeedsNoLane) {
     shards.run();
     EXPECT_EQ(here.log, (Log{"here0 runs on 0", "here0 is home"}));
     EXPECT_EQ(there.home(), 1);
-    EXPECT_EQ(shards.smp().endpoint(0).lanes[0], nullptr);
 }
 
 }  // namespace

@@ -15,7 +15,6 @@ class Probe final : public Message {
     Probe(Log& log, std::string name) : log_(log), name_(std::move(name)) {}
 
     bool ran = false;
-    bool left_the_line = false;
     bool home = false;
 
   private:
@@ -24,7 +23,6 @@ class Probe final : public Message {
         log_.push_back(name_ + " runs on " + std::to_string(this_shard()));
         mailbox("Probe").reply(*this);
     }
-    void departed() noexcept override { left_the_line = true; }
     void returned() noexcept override {
         home = true;
         log_.push_back(name_ + " is home");

@@ -53,9 +53,7 @@ TEST(Ex9_1_Ring, AFullRingRefusesAndTheItemIsStillYours) {
     ASSERT_NE(one_more, nullptr) << "a refused item was taken all the same";
     ring.publish();
     EXPECT_FALSE(ring.try_push(std::move(one_more))) << "published is not yet consumed";
-    std::unique_ptr<int> first;
-    ASSERT_TRUE(ring.try_pop(first));
-    EXPECT_EQ(*first, 0);
+    EXPECT_EQ(ring.consume(1, [](std::unique_ptr<int>&& first) { EXPECT_EQ(*first, 0); }), 1u);
     EXPECT_TRUE(ring.try_push(std::move(one_more))) << "one was consumed, so one fits";
 }
 

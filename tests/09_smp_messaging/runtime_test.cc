@@ -8,6 +8,7 @@
 #include <atomic>
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <random>
 #include <set>
 #include <starling/runtime.hh>
@@ -275,7 +276,7 @@ TEST(Ex9_4_Shutdown, WhoeverWaitsForAnAnswerGetsItThoughMainHasEnded) {
 
 TEST(Ex9_4_Shutdown, MessagesThatBringMessagesAreServedToTheEnd) {
     // "Stop, drain, join", shard by shard, hangs or loses the tail of these chains.
-    for (int round = 0; round < 15; ++round) {
+    for (int round = 0; round < 6; ++round) {
         std::atomic<int> hops{0};
         struct Chain {
             std::atomic<int>& hops;
@@ -295,34 +296,16 @@ TEST(Ex9_4_Shutdown, MessagesThatBringMessagesAreServedToTheEnd) {
 }
 
 TEST(Ex9_4_Shutdown, WhoIsStillAliveIsReportedByName) {
-    std::vector<std::string> reports;
-    Waker waker;
-    Runtime::builder()
-        .shards(2)
-        .shutdown_timeout(5ms)
-        .on_slow_shutdown([&](const std::string& text) {
-            reports.push_back(text);
-            waker.wake();
-        })
-        .build()
-        .run([&]() -> Task<> {
-            co_await submit_to(1, [&] {
-                spawn(
-                    [&]() -> Task<> {
-                        Promise<void> woken;
-                        WakeSlot slot(this_executor("test").inbox(), [&] { woken.set_value(); });
-                        waker = slot.waker();
-                        co_await shield(woken.get_future());
-                        waker = Waker();
-                    },
-                    {.name = "slow writer"})
-                    .detach();
-            });
-            co_await sleep(1ms);
+    Runtime::builder().shards(2).shutdown_timeout(5ms).build().run([&]() -> Task<> {
+        co_await submit_to(1, [] {
+            spawn([]() -> Task<> { co_await shield(sleep(30ms)); }, {.name = "slow writer"}).detach();
         });
-    ASSERT_EQ(reports.size(), 1u);
-    EXPECT_NE(reports[0].find("shard 1"), std::string::npos) << reports[0];
-    EXPECT_NE(reports[0].find("slow writer"), std::string::npos) << reports[0];
+        testing::internal::CaptureStderr();
+    });
+    const std::string report = testing::internal::GetCapturedStderr();
+    EXPECT_NE(report.find("shard 1"), std::string::npos) << report;
+    EXPECT_NE(report.find("slow writer"), std::string::npos) << report;
+    EXPECT_EQ(report.find("shard 0"), std::string::npos) << "nothing of it is alive: " << report;
 }
 
 TEST(Ex9_4_Shutdown, TasksThatNothingCanEndAreDestroyedInsteadOfWaitedFor) {
@@ -343,21 +326,41 @@ TEST(Ex9_4_Shutdown, TasksThatNothingCanEndAreDestroyedInsteadOfWaitedFor) {
     EXPECT_EQ(destroyed, 1);
 }
 
-TEST(Ex9_5_Runtime, OneWayMessagesAreRunOrGivenBack) {
+TEST(Ex9_4_Shutdown, AForeignPtrThatIsDestroyedLastOfAllLeaksNothing) {
+    static std::atomic<int> alive;
+    alive = 0;
+    struct Counted {
+        Counted() { ++alive; }
+        ~Counted() { --alive; }
+    };
+    Runtime::builder().shards(2).build().run([&]() -> Task<> {
+        co_await submit_to(1, [foreign = make_foreign<Counted>()]() mutable {
+            spawn([foreign = std::move(foreign)]() -> Task<> {
+                Promise<void> never;
+                co_await shield(never.get_future());
+            }).detach();
+        });
+    });
+    EXPECT_EQ(alive, 0);
+}
+
+TEST(Ex9_4_Runtime, OneWayMessagesAreRunOrGivenBack) {
     std::atomic<int> ran{0};
     int given_back = 0, sent = 0;
     Runtime::builder().shards(2).queue_size(2).build().run([&]() -> Task<> {
         spawn([&]() -> Task<> {
-            while (given_back == 0) {  // Until the shutdown.
-                ++sent;
-                if (co_await shield(send_to(1, [&] { ++ran; }))) ++given_back;
-                if (sent % 64 == 0) co_await shield(yield());
+            for (auto end = std::chrono::steady_clock::now() + 4ms;
+                 std::chrono::steady_clock::now() < end;) {
+                ++sent;  // Beyond the beginning of the shutdown, which asks this task to stop.
+                given_back += send_to(1, [&] { ++ran; }).has_value();
+                co_await shield(yield());
             }
         }).detach();
         co_await sleep(2ms);
     });
     EXPECT_EQ(ran + given_back, sent);
-    EXPECT_EQ(given_back, 1);
+    EXPECT_GT(ran, 0);
+    EXPECT_GT(given_back, 0);
 }
 
 /// Counts how many of it are alive, on all shards together.
@@ -384,10 +387,12 @@ Task<> traffic(unsigned kind) {
                 });
                 break;
             case 2:
-                co_await send_to(other, [there = Tracked()] {});
+                if (auto refused = send_to(other, [there = Tracked()] {})) {
+                    co_await submit_to(other, std::move(*refused));
+                }
                 break;
             default:
-                co_await send_to(other, [p = make_foreign<Tracked>()]() mutable {
+                co_await submit_to(other, [p = make_foreign<Tracked>()]() mutable {
                     auto dies_far_from_home = std::move(p);
                 });
         }

@@ -1,4 +1,4 @@
-// What is given on top: one-way messages (on 9.2); invoke_on_all, Sharded, ForeignPtr (on 9.3).
+// What is given on top of 9.3: one-way messages, invoke_on_all, Sharded, ForeignPtr.
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -22,37 +22,40 @@ auto run_on_0(VirtualShards& shards, F task) {
     return handle.finish();
 }
 
-TEST(Ex9_2_OneWay, MessagesArriveInOrderAndNobodyWaits) {
+TEST(Ex9_3_OneWay, MessagesArriveInOrderAndNobodyWaits) {
     VirtualShards shards(2);
     std::vector<int> got;
-    auto sender = shards.spawn(0, [&]() -> Task<> {
-        for (int i = 0; i < 5; ++i) co_await send_to(1, [&got, i] { got.push_back(i); });
+    run_on_0(shards, [&]() -> Task<> {
+        for (int i = 0; i < 5; ++i) EXPECT_FALSE(send_to(1, [&got, i] { got.push_back(i); }));
         EXPECT_TRUE(got.empty()) << "they are under way, not answered";
+        co_return;
     });
-    shards.turn(0);
-    EXPECT_TRUE(sender.done());
-    shards.run();
     EXPECT_EQ(got, (std::vector{0, 1, 2, 3, 4}));
 }
 
-TEST(Ex9_2_OneWay, ATaskIsSpawnedOverThere) {
-    VirtualShards shards(2);
-    std::vector<unsigned> where;
-    run_on_0(shards, [&]() -> Task<> {
-        co_await send_to(1, [&where]() -> Task<> {
-            co_await yield();
-            where.push_back(this_shard());
-        });
-    });
-    EXPECT_EQ(where, std::vector{1u});
+TEST(Ex9_3_OneWay, AFullLaneGivesTheFunctionBack) {
+    VirtualShards shards(2, 2);
+    int ran = 0;
+    auto send_three = [&]() -> Task<int> {
+        int refused = 0;
+        for (int i = 0; i < 3; ++i) refused += send_to(1, [&] { ++ran; }).has_value();
+        co_return refused;
+    };
+    EXPECT_EQ(run_on_0(shards, send_three), 1) << "two may be under way, three were sent";
+    EXPECT_EQ(ran, 2);
+    EXPECT_EQ(run_on_0(shards, send_three), 1) << "the first two are home again";
+    EXPECT_EQ(ran, 4);
 }
 
-TEST(Ex9_2_OneWay, AnExceptionGoesToTheHook) {
+TEST(Ex9_3_OneWay, AnExceptionGoesToTheHook) {
     static int ignored;
     ignored = 0;
     auto previous = set_ignored_exception_hook([](const std::exception_ptr&) noexcept { ++ignored; });
     VirtualShards shards(2);
-    run_on_0(shards, []() -> Task<> { co_await send_to(1, [] { throw 1; }); });
+    run_on_0(shards, []() -> Task<> {
+        send_to(1, [] { throw 1; });
+        co_return;
+    });
     set_ignored_exception_hook(previous);
     EXPECT_EQ(ignored, 1);
     EXPECT_EQ(shards.mailbox(0).outstanding(), 0u);
@@ -64,7 +67,7 @@ TEST(Ex9_3_OneWay, DuringTheShutdownTheFunctionIsGivenBack) {
     shards.smp().close();
     run_on_0(shards, [&]() -> Task<> {
         auto cargo = std::make_unique<int>(5);
-        auto refused = co_await send_to(1, [&called, cargo = std::move(cargo)] { called = *cargo; });
+        auto refused = send_to(1, [&called, cargo = std::move(cargo)] { called = *cargo; });
         EXPECT_TRUE(refused.has_value());
         if (refused) (*refused)();  // The sender still has what it wanted to send.
         co_await submit_to(1, [&] { ++called; });  // Whoever waits for an answer is served to the end.
@@ -246,6 +249,28 @@ TEST(Ex9_3_Sharded, AllAreThereUntilTheLastHasStopped) {
     });
 }
 
+/// Its stop fails on shard 0, at once, and takes a while elsewhere.
+struct Failing {
+    static inline int stopped = 0;
+    Task<> stop() {
+        if (this_shard() == 0) throw std::runtime_error("stop");
+        for (int i = 0; i < 5; ++i) co_await yield();
+        ++stopped;
+    }
+};
+
+TEST(Ex9_3_Sharded, AStopThatFailsLeavesTheOthersTheirTime) {
+    VirtualShards shards(3);
+    Failing::stopped = 0;
+    auto start_and_stop = []() -> Task<> {
+        Sharded<Failing> failing;
+        co_await failing.start();
+        co_await failing.stop();
+    };
+    EXPECT_THROW(run_on_0(shards, start_and_stop), std::runtime_error);
+    EXPECT_EQ(Failing::stopped, 2);
+}
+
 struct Noting {
     explicit Noting(std::vector<unsigned>& where) : where(where) {}
     ~Noting() { where.push_back(this_shard()); }
@@ -276,7 +301,7 @@ TEST(Ex9_3_ForeignPtr, AtHomeItDiesOnTheSpot) {
         EXPECT_EQ(there.home(), 1u);
         EXPECT_EQ(&there->where, &died_on);
         co_await submit_to(1, [&] {
-            there.reset();
+            there = {};
             EXPECT_EQ(died_on, std::vector{1u});
         });
     });

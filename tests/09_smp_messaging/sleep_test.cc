@@ -21,14 +21,7 @@ struct CountingUnparker final : Unparker {
 
 /// Two virtual shards; shard 1 sleeps when the test says so, and its wake-ups are counted.
 struct Sleeper {
-    explicit Sleeper(bool lanes_exist = true) {
-        shards.smp().endpoint(1).unparker = unparker;
-        if (!lanes_exist) return;
-        Probes warm_up(1);
-        shards.mailbox(0).send(1, warm_up.all[0]);
-        shards.run();
-        unparker->count = 0;
-    }
+    Sleeper() { shards.smp().endpoint(1).unparker = unparker; }
     /// \return whether shard 1 may sleep now
     bool go_to_sleep() { return shards.mailbox(1).before_sleep(); }
     /// Shard 0 sends and publishes.
@@ -65,13 +58,6 @@ TEST(Ex9_4_Sleep, AMessageThatIsHereKeepsTheShardAwake) {
     EXPECT_TRUE(sleeper.go_to_sleep()) << "it has been taken out and answered";
 }
 
-TEST(Ex9_4_Sleep, TheFirstMessageEverKeepsTheShardAwake) {
-    Sleeper sleeper(false);
-    sleeper.send();
-    EXPECT_FALSE(sleeper.go_to_sleep())
-        << "Ask yourself: the lane was made a moment ago. Who of shard 1 has looked at it yet?";
-}
-
 TEST(Ex9_4_Sleep, SomethingStagedKeepsTheShardAwake) {
     Sleeper sleeper;
     Probes own(1);
@@ -105,44 +91,40 @@ TEST(Ex9_4_Sleep, AShardThatIsAwakeIsNotWoken) {
 
 TEST(Ex9_4_Sleep, AMessageThatComesWhileTheShardLiesDownIsNeverMissed) {
     if (!kAtomicHooks) GTEST_SKIP() << "needs a build with assertions";
-    for (bool lanes_exist : {true, false}) {
-        for (int step = 0;; ++step) {
-            Sleeper sleeper(lanes_exist);
-            ActAtStep act(step, [&] { sleeper.send(); });
-            const bool sleeps = sleeper.go_to_sleep();
-            if (!act.done()) {
-                ASSERT_GT(step, 0) << "before_sleep looked at nothing that another shard writes";
-                break;
-            }
-            ASSERT_TRUE(!sleeps || sleeper.unparker->count > 0)
-                << "1 shard 1 goes to sleep\n"
-                << "2 before its atomic step " << step << ", shard 0 sends a message, and sees "
-                << (sleeper.unparker->count ? "" : "nobody ") << "sleeping\n"
-                << "3 shard 1 sleeps on, with the message in its lane\n"
-                << "Ask yourself: what must be said before one looks for the last time?";
+    for (int step = 0;; ++step) {
+        Sleeper sleeper;
+        ActAtStep act(step, [&] { sleeper.send(); });
+        const bool sleeps = sleeper.go_to_sleep();
+        if (!act.done()) {
+            ASSERT_GT(step, 0) << "before_sleep looked at nothing that another shard writes";
+            break;
         }
+        ASSERT_TRUE(!sleeps || sleeper.unparker->count > 0)
+            << "1 shard 1 goes to sleep\n"
+            << "2 before its atomic step " << step << ", shard 0 sends a message, and sees "
+            << (sleeper.unparker->count ? "" : "nobody ") << "sleeping\n"
+            << "3 shard 1 sleeps on, with the message in its lane\n"
+            << "Ask yourself: what must be said before one looks for the last time?";
     }
 }
 
 TEST(Ex9_4_Sleep, ASenderThatIsInterruptedAnywhereStillWakesTheSleeper) {
     if (!kAtomicHooks) GTEST_SKIP() << "needs a build with assertions";
-    for (bool lanes_exist : {true, false}) {
-        for (int step = 0;; ++step) {
-            Sleeper sleeper(lanes_exist);
-            bool sleeps = false;
-            ActAtStep act(step, [&] { sleeps = sleeper.go_to_sleep(); });
-            sleeper.send();
-            if (!act.done()) {
-                ASSERT_GT(step, 0);
-                sleeper.go_to_sleep();
-                break;
-            }
-            ASSERT_TRUE(!sleeps || sleeper.unparker->count > 0)
-                << "1 shard 0 sends a message\n"
-                << "2 before its atomic step " << step << ", shard 1 looks, and goes to sleep\n"
-                << "3 the message is there, and nobody wakes shard 1\n"
-                << "Ask yourself: which comes first, showing the message or looking who sleeps?";
+    for (int step = 0;; ++step) {
+        Sleeper sleeper;
+        bool sleeps = false;
+        ActAtStep act(step, [&] { sleeps = sleeper.go_to_sleep(); });
+        sleeper.send();
+        if (!act.done()) {
+            ASSERT_GT(step, 0);
+            sleeper.go_to_sleep();
+            break;
         }
+        ASSERT_TRUE(!sleeps || sleeper.unparker->count > 0)
+            << "1 shard 0 sends a message\n"
+            << "2 before its atomic step " << step << ", shard 1 looks, and goes to sleep\n"
+            << "3 the message is there, and nobody wakes shard 1\n"
+            << "Ask yourself: which comes first, showing the message or looking who sleeps?";
     }
 }
 

@@ -3,79 +3,66 @@
 
 namespace starling {
 
-Endpoint::Endpoint() = default;
-Endpoint::~Endpoint() = default;
-
-Smp::Smp(unsigned shards, std::size_t credits) : credits_(credits), endpoints_(shards) {
+Smp::Smp(unsigned shards, std::size_t credits) : endpoints_(shards) {
     assert(shards >= 1 && credits >= 1);
+    for (unsigned i = 0; i < shards * shards; ++i) {
+        const bool to_oneself = i / shards == i % shards;
+        lanes_.push_back(to_oneself ? nullptr
+                                    : std::make_unique<Lane>(endpoints_[i % shards], credits));
+    }
 }
-Smp::~Smp() = default;
 
-void Smp::wake_all() noexcept {
+void Smp::enter(Phase phase) noexcept {
+    if (phase_.exchange(phase) == phase) return;
     for (Endpoint& endpoint : endpoints_) {
         if (endpoint.unparker != nullptr) endpoint.unparker->unpark();
     }
 }
 
-void Smp::close() noexcept {
-    closing_.store(true);
-    wake_all();
-}
-
-// The order is the point, and every access is seq_cst, so that "then" means the same to all.
+// A shard may stop serving only when no message can reach it any more, and it cannot tell that from
+// its own state: an idle neighbour may be woken by a third. So all serve until all are done at
+// once. Whoever is idle has nothing outstanding: all that it sent has come home. But not all are
+// seen at the same moment, so the looks are enclosed by two others. If nobody received anything in
+// between, then whoever was seen idle still was when the last was seen, and nothing wakes any of
+// them.
+//
+// acquire, all of it: pairs with the owners' release. Between X, seen idle, and Y, seen idle later,
+// Y may have had X do something. Its message came home before Y was idle, so who sees that also
+// sees that X received it.
 bool Smp::check_quiescent() noexcept {
-    std::uint64_t received = 0;
-    for (Endpoint& endpoint : endpoints_) received += endpoint.received.load();
-    for (Endpoint& endpoint : endpoints_) {
-        if (!endpoint.idle.load()) return false;
+    auto received = [this] {
+        std::uint64_t sum = 0;
+        for (Endpoint& e : endpoints_) sum += e.received.load(std::memory_order_acquire);
+        return sum;
+    };
+    const std::uint64_t before = received();
+    for (Endpoint& e : endpoints_) {
+        if (!e.idle.load(std::memory_order_acquire)) return false;
     }
-    std::uint64_t sent = 0;
-    for (Endpoint& endpoint : endpoints_) sent += endpoint.sent.load();
-    if (received != sent) return false;
-    // release: pairs with quiescent(); whoever leaves has seen everybody's last work.
-    if (!quiescent_.exchange(true, std::memory_order_acq_rel)) wake_all();
+    if (received() != before) return false;
+    enter(Phase::over);
     return true;
 }
 
 Mailbox::Mailbox(Smp& smp, unsigned shard, Executor& executor)
     : smp_(smp), here_(smp.endpoint(shard)), executor_(executor), shard_(shard) {
-    here_.lanes.resize(smp.shards());
+    for (unsigned peer = 0; peer < smp.shards(); ++peer) {
+        if (peer != shard) inbound_.push_back(&smp.lane(peer, shard));
+    }
     here_.unparker = executor.unparker();
+    here_.idle.store(false);
     provide_service(executor.env(), this);
     executor.add_source(*this);
 }
 
 Mailbox::~Mailbox() {
+    here_.idle.store(true);
     executor_.remove_source(*this);
     provide_service<Mailbox>(executor_.env(), nullptr);
 }
 
-Lane& Mailbox::lane_to(unsigned shard) {
-    assert(shard < shards() && shard != shard_);
-    std::unique_ptr<Lane>& slot = here_.lanes[shard];
-    if (slot == nullptr) [[unlikely]] {
-        slot.reset(new Lane(smp_.endpoint(shard), smp_.credits()));
-        Lane* head = slot->to_.new_lanes.load(std::memory_order_relaxed);
-        do {
-            slot->next_new_ = head;
-            // seq_cst: comes before the sleeping flag is looked at, like the publish that follows.
-        } while (!slot->to_.new_lanes.compare_exchange_weak(
-            head, slot.get(), std::memory_order_seq_cst, std::memory_order_relaxed));
-    }
-    return *slot;
-}
-
-void Mailbox::adopt_new_lanes() noexcept {
-    // acquire: pairs with lane_to; makes the lane itself visible.
-    Lane* lane = here_.new_lanes.exchange(nullptr, std::memory_order_acquire);
-    for (; lane != nullptr; lane = lane->next_new_) inbound_.push_back(lane);
-}
-
-bool Mailbox::has_credit(unsigned to) const noexcept {
-    return here_.lanes[to] == nullptr || here_.lanes[to]->credits_ > 0;
-}
-
 bool Mailbox::send(unsigned to, Message& m) {
+    assert(to < smp_.shards() && "there is no such shard");
     m.from_ = shard_;
     m.to_ = to;
     if (to == shard_) {
@@ -83,32 +70,28 @@ bool Mailbox::send(unsigned to, Message& m) {
         executor_.schedule(m);
         return true;
     }
-    Lane& lane = lane_to(to);
-    if (lane.credits_ > 0) {
-        --lane.credits_;
-        ++outstanding_;
+    Lane& lane = smp_.lane(shard_, to);
+    if (lane.credits > 0) {
         stage(lane, m);
-        return true;
+    } else {
+        // BEGIN 9.5: back-pressure
+        //| No credit: the message waits in line.
+        //= todo("9.5", "Mailbox::send");
+        lane.line.push_back(m);
+        // END 9.5
     }
-    // BEGIN 9.5: back-pressure
-    //| No credit: the message waits in line.
-    //= todo("9.5", "Mailbox::send");
-    lane.line_.push_back(m);
-    // END 9.5
-    ++lane.waiting_;
     ++outstanding_;
-    return false;
+    return --lane.credits >= 0;
 }
 
 bool Mailbox::withdraw(Message& m) noexcept {
-    if (m.to_ == shard_ || here_.lanes[m.to_]->waiting_ == 0) return false;
-    Lane& lane = *here_.lanes[m.to_];
+    if (m.to_ == shard_ || smp_.lane(shard_, m.to_).credits >= 0) return false;  // Nobody waits.
     // BEGIN 9.5: back-pressure
-    //| Is `m` in the line? Then it leaves, and neither `waiting_` nor `outstanding_` counts it.
+    //| Is `m` in the line? Then it leaves, and neither `credits` nor `outstanding_` counts it.
     //= return todo_soft("9.5", "Mailbox::withdraw", false);
     if (!m.linked()) return false;
     m.unlink();
-    --lane.waiting_;
+    ++smp_.lane(shard_, m.to_).credits;
     --outstanding_;
     return true;
     // END 9.5
@@ -117,127 +100,100 @@ bool Mailbox::withdraw(Message& m) noexcept {
 void Mailbox::move_line_on([[maybe_unused]] Lane& lane) noexcept {
     // BEGIN 9.5: back-pressure
     //| A request has come back, and somebody waits for its credit: hand it over, so that no newcomer
-    //| can take it. The message that leaves the line is told (`departed`) after it was staged.
+    //| can take it.
     //= return todo_soft("9.5", "Mailbox::move_line_on");
-    Message& m = lane.line_.pop_front();
-    --lane.waiting_;
-    stage(lane, m);
-    m.departed();
+    stage(lane, lane.line.pop_front());
     // END 9.5
 }
 
 void Mailbox::reply(Message& m) noexcept {
-    if (m.from_ != shard_) return stage(lane_to(m.from_), m);
+    if (m.from_ != shard_) return stage(smp_.lane(shard_, m.from_), m);
     --outstanding_;
     m.returned();
 }
 
 void Mailbox::stage(Lane& lane, Message& m) noexcept {
-    ++sent_;
-    if (!std::exchange(lane.unflushed_, true)) {
-        if (unflushed_.empty()) executor_.schedule(flusher_);
-        unflushed_.push_back(&lane);
-    }
     // BEGIN 9.2: batches
     //| Put `&m` into the ring; there is room, the credits see to that. Publish when kBatch messages
-    //| have come together.
+    //| have come together. Until then the lane is in `unflushed_`, and this mailbox, a continuation
+    //| that flushes, in the executor's queue.
     //= return todo_soft("9.2", "Mailbox::stage");
-    [[maybe_unused]] const bool pushed = lane.ring_.try_push(&m);
+    [[maybe_unused]] const bool pushed = lane.ring.try_push(&m);
     assert(pushed && "more messages under way than there are credits");
-    if (lane.ring_.staged() == kBatch) publish(lane);
+    if (lane.ring.staged() == kBatch) return publish(lane);
+    if (lane.ring.staged() == 1) unflushed_.push_back(&lane);
+    if (!queued()) executor_.schedule(*this);
     // END 9.2
 }
 
 void Mailbox::flush() noexcept {
     // BEGIN 9.2: batches
-    //| Publish every lane in `unflushed_` that has staged messages, and empty the list (each lane
-    //| has a flag that says it is in there).
+    //| Publish every lane in `unflushed_` that has staged messages, and empty the list.
     //= return todo_soft("9.2", "Mailbox::flush");
     for (Lane* lane : unflushed_) {
-        lane->unflushed_ = false;
-        if (lane->ring_.staged() > 0) publish(*lane);
+        if (lane->ring.staged() > 0) publish(*lane);
     }
     unflushed_.clear();
     // END 9.2
 }
 
 void Mailbox::publish(Lane& lane) noexcept {
-    if (census_) here_.sent.store(sent_);  // Before anybody can have received them.
-    lane.ring_.publish(std::memory_order_seq_cst);
-    wake_if_asleep(lane.to_);
-}
-
-void Mailbox::wake_if_asleep([[maybe_unused]] Endpoint& peer) noexcept {
+    lane.ring.publish(std::memory_order_seq_cst);
     // BEGIN 9.4: sleep and wake without missing
-    //| Something was published for `peer`. If it sleeps, wake it; several messages need only one
-    //| wake-up, and a shard that is awake none.
+    //| Something was published for the shard behind `lane.to`. If it sleeps, wake it; several messages
+    //| need only one wake-up, and a shard that is awake none.
+    Endpoint& peer = lane.to;
     if (!peer.sleeping.load(std::memory_order_seq_cst)) return;
     if (peer.sleeping.exchange(false, std::memory_order_relaxed)) peer.unparker->unpark();
     // END 9.4
 }
 
 void Mailbox::poll() noexcept {
-    if (here_.new_lanes.load(std::memory_order_relaxed) != nullptr) adopt_new_lanes();
-    std::size_t count = 0;
+    const std::uint64_t before = received_;
     for (Lane* lane : inbound_) {
         // All of them are fetched from the other core's cache at once, not one after the other.
         std::array<Message*, kReceiveMax> batch;
-        std::size_t size = 0;
-        lane->ring_.consume(kReceiveMax, [&](Message*&& m) {
+        Message** end = batch.data();
+        received_ += lane->ring.consume(kReceiveMax, [&](Message*&& m) {
             __builtin_prefetch(m, 1);
             __builtin_prefetch(reinterpret_cast<char*>(m) + kCacheLineBytes, 1);
-            batch[size++] = m;
+            *end++ = m;
         });
-        for (std::size_t i = 0; i < size; ++i) receive(*batch[i]);
-        count += size;
+        for (Message** m = batch.data(); m != end; ++m) receive(**m);
     }
-    received_ += count;
-    if (count > 0 && census_) {
-        here_.idle.store(false);  // Before they count as received: they are work now.
-        here_.received.store(received_);
-    }
+    if (received_ == before) return;
+    // release, both: pair with check_quiescent. No longer idle before they count as received.
+    here_.idle.store(false, std::memory_order_release);
+    here_.received.store(received_, std::memory_order_release);
 }
 
 void Mailbox::receive(Message& m) noexcept {
     if (m.from_ != shard_) return executor_.schedule(m);
-    Lane& lane = *here_.lanes[m.to_];
+    Lane& lane = smp_.lane(shard_, m.to_);
+    if (++lane.credits <= 0) move_line_on(lane);
     --outstanding_;
-    if (lane.waiting_ == 0) {
-        ++lane.credits_;
-    } else {
-        move_line_on(lane);
-    }
     m.returned();
 }
 
 bool Mailbox::before_sleep() noexcept {
     // BEGIN 9.4: sleep and wake without missing
-    //| Say that this shard sleeps, then look whether anything has come: a new lane, or a message in
-    //| any inbound one. Look at nothing before you have said it; and which memory order makes "then"
-    //| true for the other core, too? Refuse also when something is still staged.
+    //| Say that this shard sleeps, then look whether a message has come in any inbound lane. Look at
+    //| nothing before you have said it; and which memory order makes "then" true for the other core,
+    //| too? Refuse also when something is still staged.
     //= return todo_soft("9.4", "Mailbox::before_sleep", false);
     // seq_cst, all of it: pairs with publish, then look at `sleeping`, in the sender. At least one
     // of the two sees what the other did.
     here_.sleeping.store(true, std::memory_order_seq_cst);
-    if (here_.new_lanes.load(std::memory_order_seq_cst) != nullptr) return false;
     for (const Lane* lane : inbound_) {
-        if (!lane->ring_.empty(std::memory_order_seq_cst)) return false;
+        if (!lane->ring.empty(std::memory_order_seq_cst)) return false;
     }
     return unflushed_.empty();
     // END 9.4
 }
 
-void Mailbox::after_sleep() noexcept { here_.sleeping.store(false, std::memory_order_relaxed); }
-
-void Mailbox::begin_census() noexcept {
-    census_ = true;
-    here_.received.store(received_);
-    here_.sent.store(sent_);
-}
-
 bool Mailbox::report_idle() noexcept {
-    if (!census_ || outstanding_ > 0 || !unflushed_.empty()) return false;
-    here_.idle.store(true);
+    if (outstanding_ > 0 || !unflushed_.empty()) return false;
+    here_.idle.store(true, std::memory_order_release);  // Pairs with check_quiescent.
     return smp_.check_quiescent();
 }
 

@@ -1,262 +1,146 @@
 #include <pthread.h>
 #include <sched.h>
 
-#include <algorithm>
-#include <csignal>
-#include <cstdio>
-#include <exception>
-#include <latch>
-#include <mutex>
 #include <starling/runtime.hh>
-#include <thread>
 
 namespace starling {
-namespace detail {
 
-class StopControl {
-  public:
-    void stop() {
-        requested_.store(true);
-        std::lock_guard lock(mutex_);
-        if (unparker_ != nullptr) unparker_->unpark();
+/// \affinity any thread, and signal handlers: no locks
+struct StopHandle::Control {
+    void stop() noexcept {
+        requested.store(true);
+        users.fetch_add(1);
+        if (Unparker* shard_0 = unparker.load()) shard_0->unpark();  // A write to an eventfd.
+        users.fetch_sub(1);
     }
-    /// A run begins (or ends, with null).
-    void attach(std::shared_ptr<Unparker> unparker) {
-        std::lock_guard lock(mutex_);
-        unparker_ = std::move(unparker);
+    /// From now on a stop wakes this one; none if null. Nobody uses the one before any longer.
+    void wakes(Unparker* shard_0) noexcept {
+        unparker.store(shard_0);
+        while (users.load() > 0) std::this_thread::yield();
     }
-    bool requested() const noexcept { return requested_.load(std::memory_order_relaxed); }
-    void reset() noexcept { requested_.store(false); }
 
-  private:
-    std::atomic<bool> requested_{false};
-    std::mutex mutex_;
-    std::shared_ptr<Unparker> unparker_;  // Null: no run.
+    std::atomic<bool> requested{false};
+    std::atomic<Unparker*> unparker{nullptr};  // Borrows: until `wakes` is called with another.
+    std::atomic<int> users{0};
 };
 
-}  // namespace detail
+StopHandle::StopHandle() : control_(std::make_shared<Control>()) {}
+
+void StopHandle::stop() const noexcept { control_->stop(); }
 
 namespace {
 
 // What the signal handler touches. Kept until the next runtime that wants signals: a handler may
 // still be running on some thread when its runtime ends.
-std::shared_ptr<Unparker> signal_unparker_owner;
-std::atomic<Unparker*> signal_unparker{nullptr};
-std::atomic<bool> signal_seen{false};
+std::optional<StopHandle> signalled;
 
-extern "C" void on_stop_signal(int) {
-    signal_seen.store(true);
-    if (Unparker* unparker = signal_unparker.load()) unparker->unpark();  // A write to an eventfd.
+extern "C" void on_stop_signal(int) { signalled->stop(); }
+
+/// Gives SIGINT and SIGTERM these handlers, and gives back those that they had.
+void exchange_handlers(struct sigaction (&handlers)[2]) {
+    for (const int signal : {SIGINT, SIGTERM}) {
+        struct sigaction& handler = handlers[signal == SIGTERM];
+        const struct sigaction next = handler;
+        ::sigaction(signal, &next, &handler);
+    }
 }
 
-/// SIGINT and SIGTERM are ours while it lives. \affinity owner shard
-class SignalScope {
-  public:
-    explicit SignalScope(const std::shared_ptr<Unparker>& unparker) {
-        signal_seen.store(false);
-        signal_unparker.store(unparker.get());
-        signal_unparker_owner = unparker;
-        struct sigaction action = {};
-        action.sa_handler = &on_stop_signal;
-        action.sa_flags = SA_RESTART | static_cast<int>(SA_RESETHAND);
-        for (Saved& saved : saved_) ::sigaction(saved.signal, &action, &saved.previous);
-    }
-    ~SignalScope() {
-        for (Saved& saved : saved_) ::sigaction(saved.signal, &saved.previous, nullptr);
-    }
-    SignalScope(const SignalScope&) = delete;
-    SignalScope& operator=(const SignalScope&) = delete;
-
-  private:
-    struct Saved {
-        int signal;
-        struct sigaction previous;
-    };
-    Saved saved_[2] = {{SIGINT, {}}, {SIGTERM, {}}};
-};
-
-#ifdef __linux__
-
-std::vector<int> usable_cpus() {
-    cpu_set_t set;
-    std::vector<int> cpus;
-    if (::sched_getaffinity(0, sizeof set, &set) != 0) return cpus;
-    for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-        if (CPU_ISSET(cpu, &set)) cpus.push_back(cpu);
-    }
+cpu_set_t usable_cpus() {
+    cpu_set_t cpus;
+    CPU_ZERO(&cpus);
+    CPU_SET(0, &cpus);  // In case that the next line fails.
+    ::sched_getaffinity(0, sizeof cpus, &cpus);
     return cpus;
 }
 
-/// Keeps this thread on one CPU while it lives. \affinity owner shard
-class PinScope {
-  public:
-    PinScope(bool pin, unsigned shard, const std::vector<int>& cpus)
-        : pinned_(pin && !cpus.empty()) {
-        if (!pinned_) return;
-        ::pthread_getaffinity_np(::pthread_self(), sizeof previous_, &previous_);
-        cpu_set_t set;
-        CPU_ZERO(&set);
-        CPU_SET(cpus[shard % cpus.size()], &set);
-        ::pthread_setaffinity_np(::pthread_self(), sizeof set, &set);
+/// Keeps this thread on one of `cpus`.
+void pin_this_thread(cpu_set_t cpus, unsigned shard) {
+    int others = static_cast<int>(shard) % CPU_COUNT(&cpus);
+    for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+        if (CPU_ISSET(cpu, &cpus) && others-- != 0) CPU_CLR(cpu, &cpus);
     }
-    ~PinScope() {
-        if (pinned_) ::pthread_setaffinity_np(::pthread_self(), sizeof previous_, &previous_);
-    }
-    PinScope(const PinScope&) = delete;
-    PinScope& operator=(const PinScope&) = delete;
-
-  private:
-    bool pinned_;
-    cpu_set_t previous_;
-};
-
-void name_this_thread(const std::string& name, unsigned shard) {
-    ::pthread_setname_np(::pthread_self(),
-                         (name + "-" + std::to_string(shard)).substr(0, 15).c_str());
+    ::sched_setaffinity(0, sizeof cpus, &cpus);
 }
-
-#else
-
-std::vector<int> usable_cpus() { return std::vector<int>(std::thread::hardware_concurrency()); }
-struct PinScope {
-    PinScope(bool, unsigned, const std::vector<int>&) {}
-};
-void name_this_thread(const std::string&, unsigned) {}
-
-#endif
 
 }  // namespace
 
-void StopHandle::stop() const { control_->stop(); }
-
-Runtime::Runtime(RuntimeOptions options)
-    : options_(std::move(options)), control_(std::make_shared<detail::StopControl>()) {
-    const auto cpus = static_cast<unsigned>(std::max<std::size_t>(1, usable_cpus().size()));
+Runtime::Runtime(RuntimeOptions options) : options_(std::move(options)) {
+    const cpu_set_t usable = usable_cpus();
+    const auto cpus = static_cast<unsigned>(CPU_COUNT(&usable));
     if (options_.shards == 0) options_.shards = cpus;
-    if (!options_.spin) {
-        const bool worth_it = options_.shards > 1 && options_.shards <= cpus;
-        options_.spin = worth_it ? std::chrono::microseconds(20) : Duration::zero();
-    }
-    if (!options_.on_slow_shutdown) {
-        options_.on_slow_shutdown = [](const std::string& text) {
-            std::fprintf(stderr, "starling: %s\n", text.c_str());
-        };
-    }
+    const bool spinning_pays = options_.shards > 1 && options_.shards <= cpus;
+    if (!options_.spin) options_.spin = std::chrono::microseconds(spinning_pays ? 20 : 0);
 }
 
-struct Runtime::Session::State {
-    explicit State(Runtime& runtime)
-        : options(runtime.options_),
-          control(runtime.control_),
-          smp(options.shards, options.queue_size),
-          started(options.shards - 1),
-          cpus(usable_cpus()),
-          pin(options.pin, 0, cpus) {
-        options.on_slow_shutdown =
-            [this, hear = runtime.options_.on_slow_shutdown](const std::string& text) {
-                std::lock_guard lock(mutex);
-                hear(text);
-            };
-    }
-
-    /// The body of every thread but the first.
-    void run_shard(unsigned id) {
-        name_this_thread(options.thread_name, id);
-        PinScope pinned(options.pin, id, cpus);
-        std::optional<Shard> shard;
+Runtime::Session::Session(const RuntimeOptions& options, const StopHandle& stop)
+    : options_(options),
+      stop_(*stop.control_),
+      cpus_(usable_cpus()),
+      smp_(options.shards, options.queue_size),
+      started_(options.shards - 1),
+      errors_(options.shards) {
+    first_.emplace(smp_, 0, options);
+    if (options.pin) pin_this_thread(cpus_, 0);
+    for (unsigned id = 1; id < options.shards; ++id) {
         try {
-            shard.emplace(smp, id, options);
+            threads_.emplace_back([this, id] { run_shard(id); });
         } catch (...) {
-            return give_up(id);
-        }
-        started.count_down();
-        shard->serve();
-    }
-
-    /// That shard will not exist. \pre in a catch block
-    void give_up(unsigned id) {
-        {
-            std::lock_guard lock(mutex);
-            error = std::current_exception();
-        }
-        smp.set_absent(id);
-        started.count_down();
-    }
-
-    bool stop_requested() noexcept {
-        stopped = stopped || control->requested() ||
-                  (options.stop_on_signals && signal_seen.load(std::memory_order_relaxed));
-        return stopped;
-    }
-
-    RuntimeOptions options;
-    std::shared_ptr<detail::StopControl> control;
-    Smp smp;
-    std::latch started;
-    std::mutex mutex;
-    std::exception_ptr error;  // Of a shard that could not start.
-    std::vector<int> cpus;
-    PinScope pin;
-    std::vector<std::thread> threads;
-    std::optional<Shard> first;
-    std::optional<SignalScope> signals;
-    bool stopped = false;
-    bool over = false;
-};
-
-Runtime::Session::Session(Runtime& runtime) : state_(std::make_unique<State>(runtime)) {
-    State& s = *state_;
-    s.first.emplace(s.smp, 0, s.options);
-    for (unsigned id = 1; id < s.options.shards; ++id) {
-        try {
-            s.threads.emplace_back([&s, id] { s.run_shard(id); });
-        } catch (...) {
-            s.give_up(id);
+            errors_[id] = std::current_exception();
+            started_.count_down();
         }
     }
-    s.started.wait();
-    if (s.error != nullptr) {
-        shut_down();
-        std::rethrow_exception(s.error);
+    started_.wait();
+    stop_.wakes(first_->executor().unparker().get());
+    if (options.stop_on_signals) {
+        signalled = stop;
+        for (struct sigaction& handler : handlers_) {
+            handler.sa_handler = &on_stop_signal;
+            handler.sa_flags = SA_RESTART | static_cast<int>(SA_RESETHAND);
+        }
+        exchange_handlers(handlers_);
     }
-    s.control->attach(s.first->executor().unparker());
-    if (s.options.stop_on_signals) s.signals.emplace(s.first->executor().unparker());
 }
 
 Runtime::Session::~Session() {
-    try {
-        shut_down();
-    } catch (...) {
-        std::terminate();
-    }
+    smp_.close();
+    first_->serve();
+    if (options_.stop_on_signals) exchange_handlers(handlers_);
+    if (options_.pin) ::sched_setaffinity(0, sizeof cpus_, &cpus_);
+    stop_.wakes(nullptr);
+    stop_.requested.store(false);
 }
 
-Executor& Runtime::Session::executor() noexcept { return state_->first->executor(); }
+// The body of every thread but the first.
+void Runtime::Session::run_shard(unsigned id) {
+    const std::string name = options_.thread_name + "-" + std::to_string(id);
+    ::pthread_setname_np(::pthread_self(), name.substr(0, 15).c_str());
+    if (options_.pin) pin_this_thread(cpus_, id);
+    std::optional<Shard> shard;
+    try {
+        shard.emplace(smp_, id, options_);
+    } catch (...) {
+        errors_[id] = std::current_exception();
+    }
+    started_.count_down();
+    if (shard) shard->serve();
+}
 
-bool Runtime::Session::stop_requested() const noexcept { return state_->stop_requested(); }
+Executor& Runtime::Session::executor() {
+    for (const std::exception_ptr& error : errors_) {
+        if (error != nullptr) std::rethrow_exception(error);
+    }
+    return first_->executor();
+}
 
-void Runtime::Session::run_until(const std::function<bool()>& done, std::function<void()> on_stop) {
-    executor().run_until([&] {
-        if (on_stop && state_->stop_requested()) {
-            std::exchange(on_stop, nullptr)();
-            state_->first->expect_end();
+void Runtime::Session::run_until(const std::function<bool()>& done, Context& main) {
+    first_->executor().run_until([&] {
+        if (stop_.requested.load(std::memory_order_relaxed) && main.request_stop()) {
+            first_->expect_end();
             // It queued work, and the loop may have looked at its queue already: no sleep now.
-            state_->first->executor().unparker()->unpark();
+            first_->executor().unparker()->unpark();
         }
         return done();
     });
-}
-
-void Runtime::Session::shut_down() {
-    State& s = *state_;
-    if (std::exchange(s.over, true)) return;
-    s.smp.close();
-    s.first->serve();
-    for (std::thread& thread : s.threads) thread.join();
-    s.stop_requested();  // For whoever asks afterwards.
-    s.signals.reset();
-    s.control->attach(nullptr);
-    s.control->reset();
 }
 
 }  // namespace starling

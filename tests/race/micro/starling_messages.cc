@@ -104,30 +104,9 @@ struct Mesh {
         Executor executor;
         Mailbox mailbox;
     };
-    struct Letter final : Message {
-        void resume() noexcept override { mailbox("a letter").reply(*this); }
-        void returned() noexcept override {}
-    };
 
     explicit Mesh(unsigned shards) : smp(shards) {
         for (unsigned i = 0; i < shards; ++i) nodes.push_back(std::make_unique<Node>(smp, i));
-    }
-    /// Everybody has written to everybody: all lanes exist.
-    void connect() {
-        std::vector<std::unique_ptr<Letter>> letters;
-        for (auto& from : nodes) {
-            Executor::Enter scope(from->executor);
-            for (unsigned to = 0; to < nodes.size(); ++to) {
-                letters.push_back(std::make_unique<Letter>());
-                from->mailbox.send(to, *letters.back());
-            }
-        }
-        for (int turn = 0; turn < 8; ++turn) {
-            for (auto& node : nodes) {
-                Executor::Enter scope(node->executor);
-                node->executor.run_once();
-            }
-        }
     }
     Smp smp;
     std::vector<std::unique_ptr<Node>> nodes;
@@ -138,18 +117,16 @@ struct Mesh {
 // Nanoseconds that a shard spends on looking at all its lanes, when nothing came.
 double idle_lane_poll(std::size_t shards) {
     Mesh mesh(static_cast<unsigned>(shards));
-    mesh.connect();
     Executor::Enter scope(mesh.nodes[0]->executor);
     return ns_each([&](std::size_t count) {
         for (std::size_t i = 0; i < count; ++i) mesh.nodes[0]->mailbox.poll();
     });
 }
 
-// Bytes of all the lanes of a runtime in which everybody has written to everybody.
+// Bytes of all the lanes of a runtime.
 double lane_memory(std::size_t shards) {
-    Mesh mesh(static_cast<unsigned>(shards));
     const double before = resident_bytes();
-    mesh.connect();
+    const Smp smp(static_cast<unsigned>(shards));
     return resident_bytes() - before;
 }
 

@@ -33,6 +33,7 @@
 
 namespace starling {
 
+/// What two cores exchange.
 inline constexpr std::size_t kCacheLineBytes = 64;
 
 /// \tparam T default-constructible and movable
@@ -44,8 +45,6 @@ class SpscRing {
     explicit SpscRing(std::size_t capacity_min)
         : lines_mask_(std::bit_ceil((capacity_min + kPerLine - 1) / kPerLine) - 1),
           lines_(std::make_unique<Line[]>(lines_mask_ + 1)) {}
-    SpscRing(const SpscRing&) = delete;
-    SpscRing& operator=(const SpscRing&) = delete;
 
     /// How many items fit: at least what was asked for.
     std::size_t capacity() const noexcept { return (lines_mask_ + 1) * kPerLine; }
@@ -84,9 +83,8 @@ class SpscRing {
         //= todo("9.1", "SpscRing::publish");
         while (published_ != staged_) {
             Line& line = line_of(published_);
-            published_ = std::min(staged_, next_line(published_));
-            line.tail.store(published_,
-                            order);  // Pairs with consume's acquire; publishes the slots.
+            published_ = std::min(staged_, published_ / kPerLine * kPerLine + kPerLine);
+            line.tail.store(published_, order);  // Pairs with consume's acquire.
         }
         // END 9.1
     }
@@ -119,11 +117,6 @@ class SpscRing {
         // END 9.1
     }
 
-    /// Takes the oldest item. \return false if there is none. O(1).
-    bool try_pop(T& item) {
-        return consume(1, [&](T&& taken) { item = std::move(taken); }) == 1;
-    }
-
     /// Whether nothing is published that was not consumed.
     /// \param order seq_cst if the consumer has just said that it sleeps
     bool empty(std::memory_order order = std::memory_order_acquire) const {
@@ -143,10 +136,6 @@ class SpscRing {
         return lines_[index / kPerLine & lines_mask_];
     }
     T& slot(std::size_t index) const noexcept { return line_of(index).slots[index % kPerLine]; }
-    /// The first index of the line behind that of `index`.
-    static std::size_t next_line(std::size_t index) noexcept {
-        return (index / kPerLine + 1) * kPerLine;
-    }
 
     // Read by both, written by none.
     const std::size_t lines_mask_;

@@ -1,4 +1,4 @@
-// Mailbox: how one shard talks to the others.
+// Mailbox: how one shard talks to the others. Smp: what all of them share.
 //
 //      shard 0                                                     shard 1
 //     ┌─────────┐  send(1, m) ──► lane 0→1  ▓▓▓▓░░ ──► poll ──►  m.resume()
@@ -6,35 +6,29 @@
 //     │         │  m.returned() ◄── poll ◄── ▓▓ lane 1→0 ◄────── │ Mailbox │ reply(m)
 //     └─────────┘                                                └─────────┘
 //
-// A message is an object of its sender. The lanes carry its address there and back: what it needs
-// is in it, what it brings back is written into it, nothing is copied and nothing allocated.
-// Exactly one shard may touch it at any time; the lane's release and acquire hand that right over.
+// A message is an object of its sender. The lanes carry its address there and back: nothing is
+// copied and nothing allocated. One shard may touch it at a time; the lane hands that right over:
 //
-//     message    who may touch it                          moved on by
-//     home       its sender                                send → in line, or under way
-//     in line    its sender; it waits for credit           a returning message → under way;
-//     withdraw → home under way  nobody                                    the target's poll →
-//     there there      the target                                reply → on its way back back
-//     nobody                                    the sender's poll → home, and returned()
+//     home ──send──► [in line] ──► under way ──► there ──reply──► on its way back ──► home
+//                       └──── withdraw ────► home
 //
 // Batches: a message is staged in its lane and published with others: when there are kBatch of
-// them, and at the latest when everything that is queued now has run. So nothing is staged when a
-// shard sleeps. Credits: `Smp::credits()` requests may be under way on a lane; more wait in line,
-// first come first served. A lane has room for as many replies on top, so a reply never waits for
-// anything and two shards that are full of each other's requests still answer them. Sleep: see
-// before_sleep. Only a shard that sleeps is ever woken.
+// them, and at the latest when everything that is queued now has run.
+// Credits: so many requests may be under way on a lane; more wait in line. A lane has room for as
+// many replies on top, so a reply never waits for anything, and two shards that are full of each
+// other's requests still answer them.
+// Sleep: see before_sleep. Only a shard that sleeps is ever woken.
+// Shutdown: see Smp::check_quiescent.
 //
-// Affinity: owner shard. Source: Seastar's smp_message_queue.
+// Affinity: as marked. Source: Seastar's smp_message_queue; Mattern's counting of messages, 1987.
 #pragma once
 
 #include <starling/executor.hh>
 #include <starling/intrusive_list.hh>
-#include <starling/smp.hh>
+#include <starling/spsc_ring.hh>
 #include <starling/todo.hh>
 
 namespace starling {
-
-class Mailbox;
 
 /// Something that goes to another shard and comes back. As a Continuation it is resumed at the
 /// target; whoever ends there what it asks for calls `reply`. \affinity the shard where it is
@@ -46,8 +40,6 @@ class Message : public Continuation, public ListLink {
     Message(Message&&) noexcept = default;
     ~Message() = default;
 
-    /// It was in line for credit, and has left. Called at home.
-    virtual void departed() noexcept {}
     /// It is home again; nothing of it is elsewhere. Called at home; may destroy it.
     virtual void returned() noexcept = 0;
 
@@ -57,19 +49,24 @@ class Message : public Continuation, public ListLink {
     unsigned to_ = 0;
 };
 
-/// One direction between two shards. \affinity as marked
-class Lane {
-  private:
-    friend class Mailbox;
-    Lane(Endpoint& to, std::size_t credits) : ring_(2 * credits), to_(to), credits_(credits) {}
+/// What others see of one shard. \affinity any thread
+struct alignas(kCacheLineBytes) Endpoint {
+    Atomic<bool> sleeping{false};  // Set by the owner, cleared by it or by the first who wakes it.
+    std::shared_ptr<Unparker> unparker;  // Written by the owner before it can ever be asleep.
 
-    SpscRing<Message*> ring_;   // Borrows what it holds. Room for a reply to every request, too.
-    Lane* next_new_ = nullptr;  // In the target's list of lanes it has not seen yet.
-    // The sender's:
-    Endpoint& to_;
-    std::size_t credits_;      // Requests that may still be sent.
-    std::size_t waiting_ = 0;  // Requests that wait for credit.
-    bool unflushed_ = false;   // In Mailbox::unflushed_.
+    // The census, written by the owner. On a line of its own: only a shutdown reads it.
+    alignas(kCacheLineBytes) std::atomic<std::uint64_t> received{0};
+    std::atomic<bool> idle{true};
+};
+
+/// One direction between two shards. \affinity the sender's, but for the ring's consumer
+struct Lane {
+    Lane(Endpoint& to, std::size_t credits)
+        : ring(2 * credits), to(to), credits(static_cast<std::ptrdiff_t>(credits)) {}
+
+    SpscRing<Message*> ring;  // Borrows what it holds. Room for a reply to every request, too.
+    Endpoint& to;
+    std::ptrdiff_t credits;  // Requests that may still be sent; below 0: so many wait in line.
     // BEGIN 9.5: back-pressure
     // Where do requests wait for credit? They leave first come first served, and any of them may
     // leave early because its sender was stopped. Write down in three sentences who waits, who is
@@ -77,30 +74,73 @@ class Lane {
     // END 9.5
 };
 
-/// \affinity owner shard
-class Mailbox final : public EventSource {
+/// What the shards of one runtime share, and how they end together. \affinity any thread
+class Smp {
   public:
-    static constexpr ServiceSlot kSlot = ServiceSlot::smp;
-    static constexpr const char* kName = "a Mailbox";
-    static constexpr std::size_t kBatch = 16;       // Published together, if not before.
-    static constexpr std::size_t kReceiveMax = 64;  // Taken from a lane in one poll.
+    /// Per lane.
+    static constexpr std::size_t kDefaultCredits = 128;
+
+    /// \param shards at least 1
+    /// \param credits how many requests may be under way from one shard to another; at least 1
+    explicit Smp(unsigned shards, std::size_t credits = kDefaultCredits);
+
+    /// How many there are.
+    unsigned shards() const noexcept { return static_cast<unsigned>(endpoints_.size()); }
+    /// What others see of `shard`.
+    Endpoint& endpoint(unsigned shard) noexcept { return endpoints_[shard]; }
+    /// The way from one shard to another. \pre from != to
+    Lane& lane(unsigned from, unsigned to) noexcept { return *lanes_[from * shards() + to]; }
+
+    /// Begins the shutdown: one-way messages are refused from now on, and every shard is woken.
+    /// \pre every shard has its mailbox, or will never have one: it counts as idle
+    void close() noexcept { enter(Phase::closing); }
+    /// Whether the shutdown has begun.
+    bool closing() const noexcept {
+        return phase_.load(std::memory_order_relaxed) != Phase::serving;
+    }
+
+    /// Asks whether every shard is idle with no message under way; if so, it stays so, and all are
+    /// woken to hear it. O(shards).
+    bool check_quiescent() noexcept;
+    /// Whether nothing will ever happen again, on any shard.
+    bool quiescent() const noexcept {
+        return phase_.load(std::memory_order_acquire) == Phase::over;
+    }
+
+  private:
+    enum class Phase : std::uint8_t { serving, closing, over };
+    void enter(Phase phase) noexcept;
+
+    std::vector<Endpoint> endpoints_;
+    std::vector<std::unique_ptr<Lane>> lanes_;  // By sender, then by target; none to oneself.
+    std::atomic<Phase> phase_{Phase::serving};
+};
+
+/// \affinity owner shard
+class Mailbox final : public EventSource, private Continuation {
+  public:
+    static constexpr ServiceSlot kSlot = ServiceSlot::smp;  ///< See `service`.
+    static constexpr const char* kName = "a Mailbox";       ///< For messages.
+    static constexpr std::size_t kBatch = 16;               ///< Published together, if not before.
+    static constexpr std::size_t kReceiveMax = 64;          ///< Taken from a lane in one poll.
 
     /// Becomes a source of `executor` and the smp service of what runs there.
     Mailbox(Smp& smp, unsigned shard, Executor& executor);
     ~Mailbox() override;
-    Mailbox(const Mailbox&) = delete;
-    Mailbox& operator=(const Mailbox&) = delete;
 
+    /// The number of this shard, from 0.
     unsigned shard() const noexcept { return shard_; }
-    unsigned shards() const noexcept { return smp_.shards(); }
+    /// What it shares with the others.
     Smp& smp() const noexcept { return smp_; }
 
     /// Has `m` resumed on shard `to` (this one included) and returned here.
-    /// \pre to < shards(). \throws std::bad_alloc at a lane's first message
+    /// \pre to < the number of shards
     /// \return whether it is under way; without credit it waits in line. O(1).
     bool send(unsigned to, Message& m);
     /// Whether `send` to that shard would not wait now.
-    bool has_credit(unsigned to) const noexcept;
+    bool has_credit(unsigned to) const noexcept {
+        return to == shard_ || smp_.lane(shard_, to).credits > 0;
+    }
     /// Takes `m` out of the line. \return false if it is no longer there: it will be returned.
     /// O(1).
     bool withdraw(Message& m) noexcept;
@@ -111,31 +151,19 @@ class Mailbox final : public EventSource {
 
     /// Requests of this shard that have not come back, those in line included.
     std::size_t outstanding() const noexcept { return outstanding_; }
-
-    /// The shutdown has begun: keeps the census from now on.
-    void begin_census() noexcept;
-    /// During the shutdown: there is nothing left to do here. \return Smp::check_quiescent()
+    /// During the shutdown: nothing else is left to do here. \return Smp::check_quiescent()
     bool report_idle() noexcept;
 
     // As an event source.
     void poll() noexcept override;
-    bool active() const noexcept override { return shards() > 1 && !smp_.quiescent(); }
+    bool active() const noexcept override { return smp_.shards() > 1 && !smp_.quiescent(); }
     bool before_sleep() noexcept override;
-    void after_sleep() noexcept override;
+    void after_sleep() noexcept override { here_.sleeping.store(false, std::memory_order_relaxed); }
 
   private:
-    /// Queued behind the work of this turn whenever something is staged.
-    struct Flusher final : Continuation {
-        explicit Flusher(Mailbox& mailbox) noexcept : mailbox(mailbox) {}
-        void resume() noexcept override { mailbox.flush(); }
-        Mailbox& mailbox;
-    };
-
-    Lane& lane_to(unsigned shard);
+    void resume() noexcept override { flush(); }  // Queued while anything is staged.
     void stage(Lane& lane, Message& m) noexcept;
     void publish(Lane& lane) noexcept;
-    void wake_if_asleep(Endpoint& peer) noexcept;
-    void adopt_new_lanes() noexcept;
     void receive(Message& m) noexcept;
     void move_line_on(Lane& lane) noexcept;
 
@@ -143,12 +171,9 @@ class Mailbox final : public EventSource {
     Endpoint& here_;      // Borrows: smp_'s.
     Executor& executor_;  // Borrows: it outlives this.
     const unsigned shard_;
-    bool census_ = false;
-    std::vector<Lane*> inbound_;    // Borrows: the senders' endpoints own them.
-    std::vector<Lane*> unflushed_;  // Borrows: lanes with staged messages.
-    Flusher flusher_{*this};        // Queued while there are any.
+    std::vector<Lane*> inbound_;    // Borrows: smp_'s.
+    std::vector<Lane*> unflushed_;  // Borrows: every lane with staged messages, maybe others.
     std::size_t outstanding_ = 0;
-    std::uint64_t sent_ = 0;
     std::uint64_t received_ = 0;
 };
 
@@ -158,6 +183,6 @@ inline Mailbox& mailbox(const char* who) { return service<Mailbox>(who); }
 /// The number of the shard that runs this, from 0. \throws std::logic_error outside of a shard
 inline unsigned this_shard() { return mailbox("this_shard").shard(); }
 /// How many shards there are. \throws std::logic_error outside of a shard
-inline unsigned shard_count() { return mailbox("shard_count").shards(); }
+inline unsigned shard_count() { return mailbox("shard_count").smp().shards(); }
 
 }  // namespace starling

@@ -14,43 +14,42 @@
 #include <algorithm>
 #include <deque>
 #include <starling/submit.hh>
-#include <vector>
 
 namespace starling {
+
 namespace detail {
 
-/// A copy of `F` on every shard, at once; ready when the last has ended. \affinity owner shard
+/// One SubmitOperation per shard; ready when the last has ended. \affinity owner shard
 template <class F>
 class InvokeOnAll {
-    using Submit = SubmitOperation<F>;
-    using T = OperationResult<Submit>;
+    using T = OperationResult<SubmitOperation<F>>;
 
   public:
-    using Result = std::conditional_t<std::is_void_v<T>, void,
-                                      std::vector<std::conditional_t<std::is_void_v<T>, Unit, T>>>;
-
-    InvokeOnAll(Mailbox& home, F f) : home_(&home), f_(std::move(f)) {}
+    InvokeOnAll(Mailbox& home, const F& f) {
+        for (unsigned shard = 0; shard < home.smp().shards(); ++shard) {
+            branches_.emplace_back(SubmitOperation<F>(home, shard, f));
+        }
+    }
 
     bool ready() const noexcept { return false; }
     void start(Continuation& c) {
         waiter_ = &c;
-        running_ = home_->shards();
-        for (unsigned shard = 0; shard < home_->shards(); ++shard) {
-            branches_.emplace_back(*this, SubmitOperation<F>(*home_, shard, f_));
-            branches_.back().set_context(c.context());
+        running_ = branches_.size();
+        for (Branch& branch : branches_) {
+            branch.all = this;
+            branch.set_context(c.context());
+            branch.submit.start(branch);
         }
-        for (Branch& branch : branches_) branch.submit.start(branch);
     }
     bool stopped() const noexcept {
         return std::ranges::any_of(branches_, [](const Branch& b) { return b.submit.stopped(); });
     }
     /// \throws the first shard's exception, by number
-    Result finish() {
+    auto finish() {
         if constexpr (std::is_void_v<T>) {
             for (Branch& branch : branches_) branch.submit.finish();
         } else {
-            Result results;
-            results.reserve(branches_.size());
+            std::vector<T> results;
             for (Branch& branch : branches_) results.push_back(branch.submit.finish());
             return results;
         }
@@ -58,19 +57,16 @@ class InvokeOnAll {
 
   private:
     struct Branch final : Continuation {
-        Branch(InvokeOnAll& all, Submit&& submit) : all(all), submit(std::move(submit)) {}
+        explicit Branch(SubmitOperation<F>&& operation) : submit(std::move(operation)) {}
         void resume() noexcept override {
-            if (--all.running_ == 0) all.waiter_->resume();
+            if (--all->running_ == 0) all->waiter_->resume();
         }
-        InvokeOnAll& all;
-        Submit submit;
+        SubmitOperation<F> submit;
+        InvokeOnAll* all = nullptr;  // Borrows: it contains this.
     };
-
-    Mailbox* home_;  // Borrows: this shard's.
-    F f_;
-    unsigned running_ = 0;
+    std::deque<Branch> branches_;  // They stay where they are.
+    std::size_t running_ = 0;
     Continuation* waiter_ = nullptr;  // Borrows: it owns this operation.
-    std::deque<Branch> branches_;     // Branches stay where they are.
 };
 
 }  // namespace detail
@@ -79,8 +75,8 @@ class InvokeOnAll {
 /// Gives a vector of the results, by shard (nothing for void), or throws the first exception by
 /// shard. \throws std::logic_error outside of a shard
 template <class F>
-detail::InvokeOnAll<std::decay_t<F>> invoke_on_all(F&& f) {
-    return {mailbox("invoke_on_all"), std::forward<F>(f)};
+detail::InvokeOnAll<F> invoke_on_all(F f) {
+    return {mailbox("invoke_on_all"), f};
 }
 
 /// One T per shard, made, used and destroyed there.
@@ -88,9 +84,10 @@ detail::InvokeOnAll<std::decay_t<F>> invoke_on_all(F&& f) {
 template <class T>
 class Sharded {
   public:
+    /// Not started.
     Sharded() = default;
     Sharded(const Sharded&) = delete;
-    Sharded& operator=(const Sharded&) = delete;
+    /// \pre stopped, or never started
     ~Sharded() {
         assert(instances_.empty() && "a Sharded was not stopped before it was destroyed");
     }
@@ -104,35 +101,34 @@ class Sharded {
         std::exception_ptr error;
         try {
             co_await starling::invoke_on_all(
-                [&] { instances_[this_shard()] = std::make_unique<T>(std::as_const(args)...); });
+                [&] { mine() = std::make_unique<T>(std::as_const(args)...); });
+            co_return;
         } catch (...) {
             error = std::current_exception();
         }
-        if (error == nullptr) co_return;
         co_await stop();
         std::rethrow_exception(error);
     }
 
     /// Awaits `T::stop()`, if there is one, on every shard; when all have ended, destroys them:
     /// until then they may ask each other. Runs to its end even if its caller is stopped.
-    /// \throws the first exception of a `T::stop()`
+    /// \throws the first exception of a `T::stop()`, by shard
     Task<> stop() {
         std::exception_ptr error;
         try {
-            co_await shield(
-                starling::invoke_on_all([this] { return stop_here(local_slot().get()); }));
+            co_await shield(starling::invoke_on_all([this] { return stop_mine(); }));
         } catch (...) {
             error = std::current_exception();
         }
-        co_await shield(starling::invoke_on_all([this] { local_slot().reset(); }));
+        co_await shield(starling::invoke_on_all([this] { mine().reset(); }));
         instances_.clear();
         if (error != nullptr) std::rethrow_exception(error);
     }
 
     /// This shard's T. \pre started. Any shard.
     T& local() noexcept {
-        assert(local_slot() != nullptr);
-        return *local_slot();
+        assert(mine() != nullptr);
+        return *mine();
     }
 
     /// `f(T&)` on one shard.
@@ -154,11 +150,13 @@ class Sharded {
     }
 
   private:
-    std::unique_ptr<T>& local_slot() noexcept { return instances_[this_shard()]; }
+    std::unique_ptr<T>& mine() noexcept { return instances_[this_shard()]; }
 
-    static Task<> stop_here(T* instance) {
-        if (instance == nullptr) co_return;
-        if constexpr (requires { instance->stop(); }) co_await instance->stop();
+    Task<> stop_mine() {
+        if constexpr (requires(T& t) { t.stop(); }) {
+            if (mine() != nullptr) co_await mine()->stop();
+        }
+        co_return;
     }
 
     std::vector<std::unique_ptr<T>> instances_;  // By shard; each shard touches its own element.

@@ -34,6 +34,7 @@
 
 namespace starling {
 
+/// What two cores exchange.
 inline constexpr std::size_t kCacheLineBytes = 64;
 
 /// \tparam T default-constructible and movable
@@ -45,8 +46,6 @@ class SpscRing {
     explicit SpscRing(std::size_t capacity_min)
         : lines_mask_(std::bit_ceil((capacity_min + kPerLine - 1) / kPerLine) - 1),
           lines_(std::make_unique<Line[]>(lines_mask_ + 1)) {}
-    SpscRing(const SpscRing&) = delete;
-    SpscRing& operator=(const SpscRing&) = delete;
 
     /// How many items fit: at least what was asked for.
     std::size_t capacity() const noexcept { return (lines_mask_ + 1) * kPerLine; }
@@ -94,11 +93,6 @@ class SpscRing {
         // END 9.1
     }
 
-    /// Takes the oldest item. \return false if there is none. O(1).
-    bool try_pop(T& item) {
-        return consume(1, [&](T&& taken) { item = std::move(taken); }) == 1;
-    }
-
     /// Whether nothing is published that was not consumed.
     /// \param order seq_cst if the consumer has just said that it sleeps
     bool empty(std::memory_order order = std::memory_order_acquire) const {
@@ -118,10 +112,6 @@ class SpscRing {
         return lines_[index / kPerLine & lines_mask_];
     }
     T& slot(std::size_t index) const noexcept { return line_of(index).slots[index % kPerLine]; }
-    /// The first index of the line behind that of `index`.
-    static std::size_t next_line(std::size_t index) noexcept {
-        return (index / kPerLine + 1) * kPerLine;
-    }
 
     // Read by both, written by none.
     const std::size_t lines_mask_;

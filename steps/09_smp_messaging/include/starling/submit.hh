@@ -23,33 +23,22 @@
 namespace starling {
 namespace detail {
 
-/// R, or what awaiting an R gives.
-template <class R>
-struct Awaited {
-    static constexpr bool kAsync = false;
-    using Type = R;
-    struct Op {};
-};
-template <class R>
-requires requires(R r) { as_operation(std::move(r)); }
-struct Awaited<R> {
-    static constexpr bool kAsync = true;
-    using Op = OperationOf<R>;
-    using Type = OperationResult<Op>;
+/// A plain function, in the shape of an operation that is ready at once.
+template <class F>
+struct CallOperation {
+    bool ready() const noexcept { return true; }
+    void start(Continuation& c) const noexcept { post(c); }
+    decltype(auto) finish() { return (*f)(); }
+    F* f;  // Borrows: until it is finished.
 };
 
-/// Calls `f` and puts what happens into `outcome`.
-template <class T, class F>
-void call_into(Outcome<T>& outcome, F&& f) noexcept {
-    try {
-        if constexpr (std::is_void_v<T>) {
-            f();
-            outcome.set_value();
-        } else {
-            outcome.set_value(f());
-        }
-    } catch (...) {
-        outcome.set_current_exception();
+/// The operation behind `f`: what awaiting `f()` means, or else the call itself.
+template <class F>
+auto as_call(F& f) {
+    if constexpr (requires { as_operation(f()); }) {
+        return as_operation(f());
+    } else {
+        return CallOperation<F>{&f};
     }
 }
 
@@ -58,34 +47,32 @@ void call_into(Outcome<T>& outcome, F&& f) noexcept {
 /// What `submit_to` returns. Awaited, it is `f()`, or what awaiting `f()` gives. \affinity owner
 /// shard
 template <class F>
-class [[nodiscard]] SubmitOperation : private StopNode, private Message {
-    using Result = std::invoke_result_t<F&>;
-    using Awaited = detail::Awaited<Result>;
-    using T = typename Awaited::Type;
+class [[nodiscard]] SubmitOperation final : private StopNode, private Message {
+    using Op = decltype(detail::as_call(std::declval<F&>()));
+    using T = decltype(std::declval<Op&>().finish());
+    static constexpr bool kPlain = std::is_same_v<Op, detail::CallOperation<F>>;
 
   public:
+    /// \pre shard < the number of shards
     SubmitOperation(Mailbox& home, unsigned shard, F f)
-        : StopNode(&on_stop), f_(std::move(f)), mailbox_(&home), shard_(shard) {
-        assert(shard < home.shards() && "there is no such shard");
-    }
+        : StopNode(&on_stop), f_(std::move(f)), mailbox_(&home), shard_(shard) {}
 
-    /// A plain function for this very shard is called at once.
-    bool ready() noexcept {
-        if constexpr (!Awaited::kAsync) {
-            if (shard_ != mailbox_->shard()) return false;
-            detail::call_into(outcome_, f_);
-            return true;
-        }
-        return false;
-    }
+    // An operation.
+    /// Never: it has to go through a queue, also on this very shard.
+    bool ready() const noexcept { return false; }
+    /// Sends it off. \pre c runs on the shard that made this
     void start([[maybe_unused]] Continuation& c) {
+        if constexpr (!kPlain) set_context(there_.inherit(c.context()));
         // BEGIN 9.3: submit_to
-        // Remember who waits, send this message to `shard_`, and hear of a stop if `c` has a context.
+        // Remember who waits, send this message to `shard_`, and hear of a stop if `c` has a context
+        // (of a plain function only while it is in line: under way, a stop can do nothing any more).
         // `under_way_` counts messages that have to come home before `c` may go on.
         todo("9.3", "SubmitOperation::start");
         // END 9.3
     }
+    /// Whether it was withdrawn in time, or stopped over there.
     bool stopped() const noexcept { return outcome_.stopped(); }
+    /// \throws what `f`, or what it gave, has thrown; Cancelled
     T finish() { return outcome_.take(); }
 
   private:
@@ -93,29 +80,11 @@ class [[nodiscard]] SubmitOperation : private StopNode, private Message {
 
     void resume() noexcept override {
         // BEGIN 9.3: submit_to
-        // This shard is the target. A plain function: have `outcome_` hold what `f_()` returns or
-        // throws (`call_into`), and reply. A function that returns something to await: `begin_there`
-        // the first time, `end_there` when it is over.
+        // This shard is the target. The first time, make `op_` out of `f_` (`as_call`) and start it,
+        // unless it is ready at once; or unless a stop came first: then the outcome is Cancelled. When
+        // it is over, which may be the second time, its result is the outcome, and so is whatever is
+        // thrown here. `op_` was made on this shard, so it ends on this shard, before the reply.
         return todo_soft("9.3", "SubmitOperation::resume");
-        // END 9.3
-    }
-    void begin_there() noexcept {
-        try {
-            if (there_.context.stop_requested()) throw Cancelled{};
-            there_.op.emplace(as_operation(f_()));
-            if (there_.op->ready()) return end_there();
-            return there_.op->start(*this);
-        } catch (...) {
-            outcome_.set_current_exception();
-        }
-        there_.op.reset();
-        mailbox("submit_to").reply(*this);
-    }
-    void end_there() noexcept {
-        // BEGIN 9.3: submit_to
-        // The operation `there_.op` is over: its result belongs into `outcome_`, or `set_stopped`.
-        // It was made on this shard, so it ends on this shard, before the reply.
-        return todo_soft("9.3", "SubmitOperation::end_there");
         // END 9.3
     }
 
@@ -132,50 +101,45 @@ class [[nodiscard]] SubmitOperation : private StopNode, private Message {
         auto& self = static_cast<SubmitOperation&>(node);
         if (self.mailbox_->withdraw(self)) {
             self.outcome_.set_stopped();
-            return post(*self.waiter_);
-        }
-        if constexpr (Awaited::kAsync) {
-            self.there_.stop.submit = &self;
+            self.returned();
+        } else if constexpr (!kPlain) {
+            self.there_.submit = &self;
             ++self.under_way_;
-            self.mailbox_->send(self.shard_, self.there_.stop);
+            self.mailbox_->send(self.shard_, self.there_);
         }
     }
 
-    /// Follows its request, asks what runs there to stop, and comes back too.
-    struct StopMessage final : Message {
+    /// The context of a task over there, and the message that asks it to stop, which follows the
+    /// request and comes back too.
+    struct There final : Message {
+        There() = default;
+        There(There&&) noexcept {}  // Before the start there is nothing in it.
+        Context* inherit(const Context* home) noexcept {
+            if (home == nullptr) return &task;
+            task.set_name(home->name());
+            task.set_priority(home->priority());
+            return &task;
+        }
         void resume() noexcept override {
-            submit->there_.context.request_stop();
+            task.request_stop();
             mailbox("submit_to").reply(*this);
         }
         void returned() noexcept override { submit->returned(); }
+
+        Context task;
         SubmitOperation* submit = nullptr;  // Borrows: it contains this.
-    };
-    /// The context of what runs at the target; its name and priority come from home.
-    struct RemoteContext : Context {
-        RemoteContext* inherit(const Context* home) noexcept {
-            if (home == nullptr) return this;
-            set_name(home->name());
-            set_priority(home->priority());
-            return this;
-        }
-    };
-    struct There {
-        There() = default;
-        There(There&&) noexcept {}  // Before the start there is nothing in it.
-        RemoteContext context;
-        std::optional<typename Awaited::Op> op;
-        StopMessage stop;
     };
     struct Nothing {};
 
     // What the target touches comes first, close to the message: it travels.
     F f_;
     Outcome<T> outcome_;
+    std::optional<Op> op_;
     Mailbox* mailbox_;  // Borrows: home's.
     unsigned shard_;
     unsigned under_way_ = 0;
     Continuation* waiter_ = nullptr;  // Borrows: it owns this operation.
-    [[no_unique_address]] std::conditional_t<Awaited::kAsync, There, Nothing> there_;
+    [[no_unique_address]] std::conditional_t<kPlain, Nothing, There> there_;
 };
 
 /// Calls `f` on shard `shard` and brings back what it returns or throws. `f` may return a value,

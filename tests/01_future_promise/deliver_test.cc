@@ -39,6 +39,15 @@ TEST(Ex1_1_Deliver, ValueThatComesBeforeTheFutureIsThere) {
     story.expect("its value", 7, future.get());
 }
 
+TEST(Ex1_1_Deliver, FutureOfAnEarlyValueOutlivesItsPromise) {
+    std::optional<Promise<int>> promise(std::in_place);
+    promise->set_value(7);
+    Future<int> future = promise->get_future();
+    promise.reset();
+    ASSERT_TRUE(future.ready()) << "the value came before the future; what still ties the two?";
+    EXPECT_EQ(future.get(), 7);
+}
+
 TEST(Ex1_1_Deliver, WaiterThatComesFirstIsPostedWhenTheValueArrives) {
     Story story("which of the two ends knows that somebody waits, when the value arrives?");
     ScriptedPost posts;

@@ -13,6 +13,7 @@
 namespace starling {
 namespace {
 
+using testing_support::IgnoredExceptions;
 using testing_support::ImmediatePost;
 using testing_support::ScriptedPost;
 using testing_support::Story;
@@ -28,24 +29,6 @@ std::optional<FutureError::Code> code_of(F f) {
     }
     return std::nullopt;
 }
-
-/// Collects what nobody looked at, in place of the line on stderr.
-class IgnoredExceptions {
-  public:
-    IgnoredExceptions() : previous_(set_ignored_exception_hook(&collect)) { seen.clear(); }
-    ~IgnoredExceptions() { set_ignored_exception_hook(previous_); }
-    static inline std::vector<std::string> seen;
-
-  private:
-    static void collect(const std::exception_ptr& exception) noexcept {
-        try {
-            std::rethrow_exception(exception);
-        } catch (const std::exception& e) {
-            seen.emplace_back(e.what());
-        }
-    }
-    IgnoredExceptionHook previous_;
-};
 
 TEST(Ex1_4_Endings, PromiseThatGoesAwayBreaksItsPromise) {
     Story story("set_value will never be called now: what does the future still wait for?");
@@ -186,12 +169,32 @@ TEST(Ex1_4_Endings, DroppedResultDoesNotStopTheFunction) {
     posts.run_all();
 }
 
-TEST(Ex1_4_Ignored, ExceptionNobodyLookedAtIsReported) {
+TEST(Ex1_4_Ignored, ExceptionThatComesWhenTheFutureIsGoneIsReported) {
+    Story story(
+        "the future has come and gone: a value is dropped; and an exception? (satisfy, 1.1)");
     IgnoredExceptions ignored;
-    { auto dropped = make_exception_future<int>(std::runtime_error("dropped")); }
     {
         Promise<int> promise;
-        { Future<int> gone = promise.get_future(); }
+        {
+            Future<int> gone = promise.get_future();
+        }
+        story.step("a promise whose future is gone: set_exception(\"too late\")");
+        promise.set_exception(std::runtime_error("too late"));
+    }
+    story.expect("exceptions reported once the promise is gone, too", std::size_t{1},
+                 ignored.seen.size());
+}
+
+TEST(Ex1_4_Ignored, ExceptionNobodyLookedAtIsReported) {
+    IgnoredExceptions ignored;
+    {
+        auto dropped = make_exception_future<int>(std::runtime_error("dropped"));
+    }
+    {
+        Promise<int> promise;
+        {
+            Future<int> gone = promise.get_future();
+        }
         promise.set_exception(std::runtime_error("too late"));
     }
     {
@@ -218,12 +221,17 @@ TEST(Ex1_4_Ignored, ExceptionThatWasLookedAtIsNotReported) {
         EXPECT_NE(taken.get_exception(), nullptr);
         auto handled = make_exception_future<int>(std::runtime_error("handled"))
                            .handle_exception([](std::exception_ptr) { return 0; });
+        auto skipped = make_exception_future<int>(std::runtime_error("skipped"))
+                           .then([](int x) { return x; })
+                           .handle_exception([](std::exception_ptr) { return 0; });
         auto moved_from = make_exception_future<int>(std::runtime_error("moved"));
         auto moved = std::move(moved_from);
         EXPECT_THROW(moved.get(), std::runtime_error);
     }
     EXPECT_EQ(ignored.seen, (std::vector<std::string>{}));
-    { auto pending = Promise<int>().get_future(); }
+    {
+        auto pending = Promise<int>().get_future();
+    }
     EXPECT_EQ(ignored.seen.size(), 1u) << "a broken promise is an exception like any other";
 }
 

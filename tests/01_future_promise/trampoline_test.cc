@@ -1,6 +1,6 @@
 // 1.5: `post` without a scheduler: a loop instead of recursion.
-#include <functional>
 #include <gtest/gtest.h>
+#include <functional>
 #include <starling/continuation.hh>
 #include <starling/future.hh>
 #include <starling/probes.hh>

@@ -1,7 +1,6 @@
 // 2.6: tasks await futures, and may be stopped meanwhile.
 #include <gtest/gtest.h>
 #include <memory>
-#include <optional>
 #include <starling/future.hh>
 #include <starling/probes.hh>
 #include <starling/story.hh>
@@ -119,7 +118,9 @@ TEST(Ex2_6_Future, ValueBehindAStopWakesNobodyTwice) {
     promise.set_value(1);
     EXPECT_EQ(posts.waiting(), 1u) << "the stop has posted the task; the value must not";
     posts.run_all();
-    EXPECT_TRUE(task.done());
+    ASSERT_TRUE(task.done());
+    EXPECT_EQ(task.promise().outcome().take(), 2)
+        << "the value was there before the task ran: it beats the stop";
 }
 
 TEST(Ex2_6_Future, StopOfAFinishedWaitIsHarmless) {
@@ -173,16 +174,16 @@ TEST(Ex2_6_Future, StartTouchesNothingAfterItsWaiterMayRun) {
     Context context;
     context.request_stop();
     Promise<int> promise;
-    std::optional<FutureOperation<int>> operation;
-    operation.emplace(promise.get_future());
+    auto operation = std::make_unique<FutureOperation<int>>(promise.get_future());
     Waiter waiter([&] { operation.reset(); });
     waiter.set_context(&context);
     operation->start(waiter);
-    EXPECT_EQ(waiter.resumed, 1);
+    EXPECT_EQ(waiter.resumed, 1) << "stopped already: link() calls on_stop, which posts";
 
-    operation.emplace(make_ready_future<int>(1));
+    operation = std::make_unique<FutureOperation<int>>(make_ready_future<int>(1));
     operation->start(waiter);
-    EXPECT_EQ(waiter.resumed, 2);
+    EXPECT_EQ(waiter.resumed, 2) << "ready already: which statement of start() posts first, and "
+                                    "what of the operation is touched after it?";
 }
 
 Task<> await_many(int count, StackProbe& stack) {

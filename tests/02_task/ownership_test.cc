@@ -48,6 +48,16 @@ TEST(Ex2_5_Ownership, AssignmentDestroysTheOldFrame) {
     EXPECT_EQ(total, 2);
 }
 
+TEST(Ex2_5_Ownership, AssignmentDestroysTheOldFrameNowAndNotWithItsSource) {
+    Tracked::alive = 0;
+    int total = 0;
+    Task<> task = add(total, Tracked(1));
+    Task<> source = add(total, Tracked(2));
+    task = std::move(source);
+    EXPECT_EQ(Tracked::alive, 1) << "was the old frame kept in the source?";
+    EXPECT_FALSE(source.valid());
+}
+
 TEST(Ex2_5_Ownership, AssignmentFromNothingEmpties) {
     Tracked::alive = 0;
     int total = 0;

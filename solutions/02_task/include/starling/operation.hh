@@ -61,9 +61,9 @@ class FutureOperation : private StopNode {
     /// Waits for the result, or for a stop of c's context.
     void start(Continuation& c) {
         // BEGIN 2.6: await a future
-        //| Have the future post `c`, and hear of a stop of c's context, if it has one. A context
-        //| that is stopped already calls `on_stop` from inside `link`. Whoever posts `c` may
-        //| thereby destroy this operation.
+        //| Have the future post `c`, and hear of a stop of c's context, if it has one. Two statements
+        //| here can post: a future that is ready does so from inside its `start`, a context that is
+        //| stopped already calls `on_stop` from inside `link`. After either, this may be destroyed.
         //= todo("2.6", "FutureOperation::start");
         if (ready()) return post(c);
         waiter_ = &c;

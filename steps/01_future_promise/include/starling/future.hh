@@ -164,7 +164,8 @@ class [[nodiscard]] Future {
     /// The promise's half is done: the result is here.
     void deliver() noexcept {
         // BEGIN 1.1: deliver in both orders
-        // Let go of the promise, and post the waiter if there is one. It may destroy this future.
+        // Let go of the promise (its `future_` is the caller's to clear; `promise_` may be null already),
+        // and post the waiter if there is one. It may destroy this future.
         return todo_soft("1.1", "Future::deliver");
         // END 1.1
     }
@@ -300,8 +301,8 @@ class Promise {
         // BEGIN 1.1: deliver in both orders
         // Fill the future's outcome and have it deliver, or keep the result in `early_` until
         // somebody asks for the future. If the future has come and gone, nobody wants a value any
-        // more. `fill` may throw: the promise is as before then. Whoever waits may destroy this
-        // promise.
+        // more; an exception stays in `early_`, and ~Promise reports it. `fill` may throw: the promise
+        // is as before then. Whoever waits may destroy this promise.
         todo("1.1", "Promise::satisfy");
         // END 1.1
     }

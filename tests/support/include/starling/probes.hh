@@ -3,14 +3,18 @@
 // Affinity: one thread.
 #pragma once
 
+#include <gtest/gtest.h>
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <exception>
 #include <functional>
-#include <gtest/gtest.h>
 #include <starling/continuation.hh>
+#include <starling/future_error.hh>
+#include <string>
 #include <utility>
+#include <vector>
 
 namespace starling::testing_support {
 
@@ -108,6 +112,24 @@ class StackProbe {
   private:
     std::uintptr_t low_ = UINTPTR_MAX;
     std::uintptr_t high_ = 0;
+};
+
+/// Collects what nobody looked at, in place of the line on stderr.
+class IgnoredExceptions {
+  public:
+    IgnoredExceptions() : previous_(set_ignored_exception_hook(&collect)) { seen.clear(); }
+    ~IgnoredExceptions() { set_ignored_exception_hook(previous_); }
+    static inline std::vector<std::string> seen;
+
+  private:
+    static void collect(const std::exception_ptr& exception) noexcept {
+        try {
+            std::rethrow_exception(exception);
+        } catch (const std::exception& e) {
+            seen.emplace_back(e.what());
+        }
+    }
+    IgnoredExceptionHook previous_;
 };
 
 }  // namespace starling::testing_support

@@ -1,5 +1,6 @@
 // Which kernel a driver runs on: the best that works here, or the one that was asked for.
 #include <cerrno>
+#include <optional>
 #include <starling/driver.hh>
 #include <system_error>
 
@@ -34,21 +35,23 @@ constexpr Choice kChoices[] = {
 std::unique_ptr<Driver> make_driver(const DriverOptions& options) {
     constexpr const char* kLacking[] = {"no driver is built in", "io_uring is not built in",
                                         "epoll is not built in", "kqueue is not built in"};
-    std::string why_not;  // What was wrong with the best.
+    std::optional<std::system_error> wrong;  // With the best.
     for (const Choice& choice : kChoices) {
         if (options.kind != DriverKind::automatic && options.kind != choice.kind) continue;
         const bool ladder = choice.kind == DriverKind::io_uring && options.rung != RingRung::first;
         if (ladder && options.rung != choice.rung) continue;
         try {
             auto kernel = choice.make(options, choice.rung);
-            if (!why_not.empty()) why_not += std::string("; using ") + choice.name + " instead";
-            return std::make_unique<Driver>(std::move(kernel), options, choice.name, why_not);
+            std::string note;
+            if (wrong) note = std::string(wrong->what()) + "; using " + choice.name + " instead";
+            return std::make_unique<Driver>(std::move(kernel), options, choice.name, note);
         } catch (const std::system_error& error) {
-            if (why_not.empty()) why_not = error.what();
+            if (!wrong) wrong = error;
         }
     }
-    if (why_not.empty()) why_not = kLacking[static_cast<int>(options.kind)];
-    throw std::system_error(ENOSYS, std::generic_category(), why_not);
+    if (wrong) throw std::system_error(*wrong);
+    throw std::system_error(ENOSYS, std::generic_category(),
+                            kLacking[static_cast<int>(options.kind)]);
 }
 
 }  // namespace starling

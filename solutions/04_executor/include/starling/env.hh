@@ -22,8 +22,10 @@ enum class ServiceSlot : std::size_t { timer, io, net, smp, http, user, count };
 
 /// What is around the code that runs now. \affinity owner shard
 struct Env {
-    Executor* executor = nullptr;                                                // Borrows.
-    std::array<void*, static_cast<std::size_t>(ServiceSlot::count)> services{};  // Borrows.
+    /// Whose tasks run here. Borrows: it outlives what runs. Null: no executor.
+    Executor* executor = nullptr;
+    /// By ServiceSlot; null where nobody offers one. Borrows: see provide_service.
+    std::array<void*, static_cast<std::size_t>(ServiceSlot::count)> services{};
 };
 
 namespace detail {

@@ -41,18 +41,22 @@ class Deadlock : public std::runtime_error {
 
 /// How an executor runs.
 struct ExecutorOptions {
-    Parker* parker = nullptr;      // Borrows. Null: a ThreadParker of its own.
-    const Clock* clock = nullptr;  // Borrows. Null: Clock::steady().
-    std::size_t batch_max = 256;   // Continuations between two polls.
-    Duration batch_time = std::chrono::microseconds(500);  // Time between two polls.
-    Duration spin = Duration::zero();                      // How long to poll before sleeping.
+    /// What it sleeps in. Borrows: it outlives the executor. Null: a ThreadParker of its own.
+    Parker* parker = nullptr;
+    /// Where it reads the time. Borrows: it outlives the executor. Null: Clock::steady().
+    const Clock* clock = nullptr;
+    std::size_t batch_max = 256;  ///< Continuations between two polls; at least 1.
+    /// Time between two polls; a batch that takes longer ends at its next look at the clock.
+    Duration batch_time = std::chrono::microseconds(500);
+    /// How long to poll, with nothing to run, before sleeping. Zero: sleep at once.
+    Duration spin = Duration::zero();
 };
 
 /// Counters since the start. \affinity owner shard
 struct ExecutorStats {
-    std::uint64_t resumed = 0;  // Continuations run.
-    std::uint64_t turns = 0;    // Batches.
-    std::uint64_t parks = 0;    // Times the thread slept.
+    std::uint64_t resumed = 0;  ///< Continuations run.
+    std::uint64_t turns = 0;    ///< Batches, empty ones included.
+    std::uint64_t parks = 0;    ///< Times the thread slept.
 };
 
 /// The loop of one shard. \affinity owner shard
@@ -89,6 +93,7 @@ class Executor final : public Scheduler, private EventSource {
         using Call = detail::SpawnedCall<typename Body::value_type, std::decay_t<F>>;
         return adopt<typename Body::value_type>(*new Call(std::forward<F>(f), options));
     }
+    /// The same for a task that is there already. \pre task.valid()
     template <class T>
     JoinHandle<T> spawn(Task<T> task, SpawnOptions options = {}) {
         return spawn([task = std::move(task)]() mutable { return std::move(task); }, options);

@@ -28,8 +28,8 @@ class Executor;
 
 /// How a task is known, and how urgent it is.
 struct SpawnOptions {
-    const char* name = "task";  // A literal; appears in reports.
-    Priority priority = Priority::normal;
+    const char* name = "task";             ///< A literal; appears in reports.
+    Priority priority = Priority::normal;  ///< Which queue it runs from; see RunQueue.
 };
 
 /// The awaited task ended because it was aborted (or its executor was shut down).

@@ -26,6 +26,7 @@ class Interval {
     /// The first tick is one period from now. \pre a positive period; a TimerService
     explicit Interval(Duration period, MissedTick missed = MissedTick::burst)
         : Interval(service<TimerService>("Interval").after(period), period, missed) {}
+    /// The first tick is at `first`; it is due at once if that has passed. \pre a positive period
     Interval(TimePoint first, Duration period, MissedTick missed = MissedTick::burst) noexcept
         : next_(first), period_(period), missed_(missed) {
         assert(period > Duration::zero());

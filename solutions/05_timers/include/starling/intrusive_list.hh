@@ -25,6 +25,7 @@ class ListLink {
     ListLink& operator=(const ListLink&) = delete;
     ~ListLink() { assert(!linked() && "destroyed while a list held it"); }
 
+    /// Whether a list holds it. O(1).
     bool linked() const noexcept { return next_ != nullptr; }
     /// Leaves its list. \pre linked(). O(1).
     void unlink() noexcept {
@@ -55,6 +56,7 @@ class IntrusiveList {
         head_.next_ = nullptr;
     }
 
+    /// Whether it holds no element. O(1).
     bool empty() const noexcept { return head_.next_ == &head_; }
 
     /// The oldest. \pre not empty

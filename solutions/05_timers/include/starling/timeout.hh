@@ -30,7 +30,9 @@ template <class Op>
     requires Operation<std::remove_reference_t<Op>>
 class TimeoutOperation : private Continuation {
   public:
+    /// Nothing is armed before it is started. An `op` that is an lvalue outlives this.
     TimeoutOperation(Op&& op, TimePoint deadline) : op_(std::forward<Op>(op)), timer_(deadline) {}
+    /// \pre `other` has not been started
     TimeoutOperation(TimeoutOperation&& other) noexcept
         : Continuation(std::move(other)),
           op_(std::forward<Op>(other.op_)),

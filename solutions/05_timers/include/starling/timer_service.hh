@@ -38,6 +38,7 @@ class TimerService final : public EventSource {
     /// time.
     TimePoint after(Duration delay) const noexcept;
 
+    /// What is armed here. For pictures.
     const TimerWheel& wheel() const noexcept { return wheel_; }
 
     void poll() noexcept override;

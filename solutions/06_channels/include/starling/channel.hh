@@ -30,13 +30,16 @@ template <class T>
 class Sender {
   public:
     Sender() = default;
+    /// For `channel`: one more sender of `state`.
     explicit Sender(detail::ChannelState<T>& state) noexcept : state_(&state) {
         state.add_sender();
     }
+    /// A further sender of the same channel; holds none if `other` holds none.
     Sender(const Sender& other) noexcept : state_(other.state_.get()) {
         if (state_ != nullptr) state_->add_sender();
     }
     Sender(Sender&& other) noexcept = default;
+    /// The channel that this was for loses a sender, perhaps its last.
     Sender& operator=(Sender other) noexcept {
         state_.swap(other.state_);
         return *this;
@@ -68,6 +71,7 @@ template <class T>
 class Receiver {
   public:
     Receiver() = default;
+    /// For `channel`, which makes one only.
     explicit Receiver(detail::ChannelState<T>& state) noexcept : state_(&state) { state.add_ref(); }
 
     /// Waits for a value; std::nullopt when none can come any more. Several tasks may wait; they
@@ -97,8 +101,8 @@ class Receiver {
 /// What `channel` gives out.
 template <class T>
 struct Channel {
-    Sender<T> sender;
-    Receiver<T> receiver;
+    Sender<T> sender;      ///< The first one; copy it to have more.
+    Receiver<T> receiver;  ///< The only one; several tasks may wait at it.
 };
 
 /// A channel that holds up to `capacity` values. `auto [tx, rx] = channel<int>(16);`

@@ -18,24 +18,29 @@
 
 namespace starling {
 
+/// Whether a value was sent, or why not.
 enum class SendStatus : unsigned char {
-    sent,
-    full,    // Only from try_send.
-    closed,  // There is no receiver any more.
+    sent,    ///< It is the channel's, or a receiver's, by now.
+    full,    ///< Only from try_send.
+    closed,  ///< There is no receiver any more, or it wants no more.
 };
 
 /// What became of a value: sent, or here it is again.
 template <class T>
 class [[nodiscard]] SendResult {
   public:
+    /// It was sent.
     SendResult() = default;
+    /// `value` was not sent. \param status why: full or closed
     SendResult(SendStatus status, T&& value) : value_(std::move(value)), status_(status) {}
 
     /// Whether it was sent.
     explicit operator bool() const noexcept { return status_ == SendStatus::sent; }
+    /// Why it was not sent; `sent` if it was.
     SendStatus status() const noexcept { return status_; }
     /// The value that was not sent. \pre status() is not sent
     T& value() & noexcept { return *value_; }
+    /// The same, to move it out.
     T&& value() && noexcept { return *std::move(value_); }
 
   private:
@@ -157,6 +162,7 @@ class ChannelState : public Pooled {
 template <class T>
 class SendOperation : public Waiter<SendOperation<T>> {
   public:
+    /// For `Sender::send`. \pre an end of the channel is there when it is awaited
     SendOperation(detail::ChannelState<T>& state, T&& value) noexcept
         : state_(state), value_(std::move(value)) {}
 
@@ -189,7 +195,9 @@ class SendOperation : public Waiter<SendOperation<T>> {
 template <class T>
 class RecvOperation : public Waiter<RecvOperation<T>> {
   public:
+    /// For `Receiver::recv`. \pre the receiver is there when it is awaited
     explicit RecvOperation(detail::ChannelState<T>& state) noexcept : state_(state) {}
+    /// Takes along what `other` has received already. \pre `other` has not been started
     RecvOperation(RecvOperation&& other) noexcept
         : state_(other.state_), value_(std::exchange(other.value_, std::nullopt)) {}
     ~RecvOperation() {

@@ -27,6 +27,7 @@ class Gate {
     /// Waits until everybody has left. \affinity owner shard
     class CloseOperation : public Waiter<CloseOperation> {
       public:
+        /// For `Gate::close`. The gate stays open until this is awaited.
         explicit CloseOperation(Gate& gate) noexcept : gate_(gate) {}
         /// Closes the gate. Whether nobody is inside.
         bool ready() noexcept {
@@ -44,6 +45,7 @@ class Gate {
     };
     /// What a holder does when it goes.
     struct Leave {
+        /// As `Gate::leave`.
         void operator()(Gate* gate) const noexcept { gate->leave(); }
     };
     /// Being inside, as an object. Move-only; the gate outlives it.

@@ -26,6 +26,7 @@ class Ring {
                   "a ring moves its items, and must not lose one");
 
   public:
+    /// A limit that is never reached.
     static constexpr std::size_t kUnlimited = std::numeric_limits<std::size_t>::max();
 
     /// \param limit when `full`; the memory grows as it is needed
@@ -34,6 +35,7 @@ class Ring {
         while (!empty()) pop_front();
     }
 
+    /// How many items it holds; more than the limit if they were pushed nevertheless. O(1).
     std::size_t size() const noexcept {
         // BEGIN 6.1: the ring
         //| How many items there are.
@@ -41,6 +43,7 @@ class Ring {
         return size_;
         // END 6.1
     }
+    /// Whether there is nothing to pop. O(1).
     bool empty() const noexcept { return size() == 0; }
     /// Whether there are as many items as the limit allows, or more.
     bool full() const noexcept { return size() >= limit_; }

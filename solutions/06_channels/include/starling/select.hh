@@ -94,11 +94,15 @@ class SelectOperation {
     static constexpr std::size_t kCount = sizeof...(Ops);
 
   public:
+    /// What awaiting it gives: who won, and a slot per branch.
     using Result = Selected<OperationResult<std::remove_reference_t<Ops>>...>;
 
+    /// \param biased of several that are ready the first wins; otherwise all have the same chance
+    /// \param ops moved in; those that are lvalues outlive this
     explicit SelectOperation(bool biased, Ops&&... ops)
         : branches_(detail::Branch<SelectOperation, Ops>(std::forward<Ops>(ops))...),
           biased_(biased) {}
+    /// \pre `other` was neither asked whether it is ready nor started
     SelectOperation(SelectOperation&& other) noexcept
         : branches_(std::move(other.branches_)), biased_(other.biased_) {}
 
@@ -208,6 +212,7 @@ class SelectOperation {
 template <class First, class... Rest>
 class WhenAnyOperation : public SelectOperation<First, Rest...> {
   public:
+    /// What awaiting it gives: the result type of every branch.
     using Result = OperationResult<std::remove_reference_t<First>>;
     static_assert((std::is_same_v<Result, OperationResult<std::remove_reference_t<Rest>>> && ...),
                   "when_any needs branches with the same result; use select for others");

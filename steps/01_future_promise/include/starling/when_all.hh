@@ -20,6 +20,7 @@ namespace starling {
 /// that no value and no exception is lost. Nothing is allocated for those that are ready already.
 /// O(n). \throws FutureError no_state, already_retrieved: one can never be ready
 inline Future<std::tuple<>> when_all() { return make_ready_future<std::tuple<>>(std::tuple<>()); }
+/// The same for at least one.
 template <class T, class... Ts>
 Future<std::tuple<Future<T>, Future<Ts>...>> when_all(Future<T> first, Future<Ts>... others) {
     return std::move(first).then_wrapped(

@@ -17,6 +17,7 @@ namespace starling {
 
 /// Which run queue a task's continuations use (layer 04).
 enum class Priority : std::uint8_t { high, normal, low };
+/// How many there are: one queue each.
 inline constexpr int kPriorities = 3;
 
 /// What one task's code shares. \affinity owner shard

@@ -27,6 +27,7 @@
 
 namespace starling {
 
+/// What can be awaited, stored and combined: see the top of this file.
 template <class Op>
 concept Operation = requires(Op& op, Continuation& c) {
     { op.ready() } -> std::convertible_to<bool>;
@@ -35,6 +36,7 @@ concept Operation = requires(Op& op, Continuation& c) {
     op.finish();
 };
 
+/// What awaiting an `Op` gives; void if nothing.
 template <Operation Op>
 using OperationResult = decltype(std::declval<Op&>().finish());
 
@@ -133,6 +135,7 @@ template <class T>
 FutureOperation<T> as_operation(Future<T>&& future) {
     return FutureOperation<T>(std::move(future));
 }
+/// An operation is moved out of an rvalue, and referred to if it is an lvalue.
 template <Operation Op>
 Op as_operation(Op&& op) {
     return std::forward<Op>(op);

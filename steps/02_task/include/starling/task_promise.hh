@@ -36,6 +36,7 @@ class Task;
 /// `Context& me = co_await this_context();` never suspends. \pre the task has a context, as every
 /// task has that an executor runs
 struct ThisContext {};
+/// See ThisContext.
 inline ThisContext this_context() noexcept { return {}; }
 
 namespace detail {

@@ -19,6 +19,7 @@ namespace starling {
 /// \affinity owner shard
 class SleepOperation : private StopNode, private Timer {
   public:
+    /// Nothing is armed before it is awaited; a `deadline` that has passed by then is over at once.
     explicit SleepOperation(TimePoint deadline) noexcept : StopNode(&on_stop), Timer(deadline) {}
     SleepOperation(SleepOperation&&) noexcept = default;
     ~SleepOperation() {
@@ -29,6 +30,7 @@ class SleepOperation : private StopNode, private Timer {
         // END 5.4
     }
 
+    /// What it waits for.
     using Timer::deadline;
 
     bool ready() const {

@@ -35,14 +35,17 @@ namespace starling {
 /// \affinity owner shard
 class Timer : public ListLink {
   public:
+    /// Not armed. Without a `deadline`: set one before.
     explicit Timer(TimePoint deadline = {}) noexcept : deadline_(deadline) {}
     /// \pre `other` is not armed
     Timer(Timer&& other) noexcept : ListLink(std::move(other)), deadline_(other.deadline_) {}
 
+    /// When it is due; kept after it has fired.
     TimePoint deadline() const noexcept { return deadline_; }
     /// \pre not armed
     void set_deadline(TimePoint deadline) noexcept { deadline_ = deadline; }
 
+    /// Whether a wheel holds it: inserted, and neither popped nor cancelled since.
     bool armed() const noexcept { return linked(); }
     /// Disarms it. \return false if it was not armed: never was, or has fired. O(1).
     bool cancel() noexcept {
@@ -64,12 +67,14 @@ class Timer : public ListLink {
 /// \affinity owner shard
 class TimerWheel {
   public:
-    static constexpr int kLevels = 4;
-    static constexpr int kDigitBits = 8;
-    static constexpr int kSlots = 1 << kDigitBits;
+    static constexpr int kLevels = 4;               ///< Beyond the highest: the overflow list.
+    static constexpr int kDigitBits = 8;            ///< Of the tick number, per level.
+    static constexpr int kSlots = 1 << kDigitBits;  ///< Per level: one for each value of its digit.
+    /// The resolution: deadlines are rounded up to a multiple of it, counted from the origin.
     static constexpr Duration kTick = std::chrono::milliseconds(1);
     /// How many timers `next_deadline` looks at before it settles for an estimate.
     static constexpr int kScanMax = 64;
+    /// For `advance`: as many moves as it takes.
     static constexpr std::size_t kUnlimited = std::numeric_limits<std::size_t>::max();
 
     /// What is left when it goes is disarmed, and never fires. \param origin where tick 0 is: now

@@ -22,7 +22,9 @@ class OneshotReceiver;
 template <class T>
 class OneshotSender {
   public:
+    /// For `oneshot`. \pre `receiver` is new
     explicit OneshotSender(OneshotReceiver<T>& receiver) noexcept { link(&receiver); }
+    /// `other` is closed afterwards.
     OneshotSender(OneshotSender&& other) noexcept { link(std::exchange(other.receiver_, nullptr)); }
     ~OneshotSender() { hang_up(); }
 
@@ -57,6 +59,7 @@ class OneshotReceiver : public Waiter<OneshotReceiver<T>> {
 
   public:
     OneshotReceiver() = default;
+    /// The sender serves this one now; `other` gets nothing any more. \pre nobody awaits `other`
     OneshotReceiver(OneshotReceiver&& other) noexcept
         : value_(std::exchange(other.value_, std::nullopt)) {
         if (other.sender_ != nullptr) std::exchange(other.sender_, nullptr)->link(this);
@@ -92,10 +95,11 @@ class OneshotReceiver : public Waiter<OneshotReceiver<T>> {
     std::optional<T> value_;
 };
 
+/// What `oneshot` gives out: two ends that know each other.
 template <class T>
 struct Oneshot {
-    OneshotReceiver<T> receiver;
-    OneshotSender<T> sender{receiver};
+    OneshotReceiver<T> receiver;        ///< Await it for the value.
+    OneshotSender<T> sender{receiver};  ///< Its one `send` gives it.
 };
 
 /// `auto [rx, tx] = oneshot<int>();` Allocates nothing.

@@ -70,6 +70,7 @@ class Waiter {
         if (waiting()) [[unlikely]]
             abandon();
     }
+    /// Whether it stands in a line now.
     bool waiting() const noexcept { return state_ == State::waiting; }
     /// Whether it has waited, and got what it wanted.
     bool granted() const noexcept { return state_ == State::granted; }
@@ -118,7 +119,7 @@ class Waiter {
     }
 
     union {
-        Place place_;  // From start on.
+        Place place_;  ///< From start on.
     };
     State state_ = State::idle;
 };

@@ -42,11 +42,11 @@ enum class RingRung : std::uint8_t { first, deferred, cooperative, plain };
 
 /// What `make_driver` shall make.
 struct DriverOptions {
-    DriverKind kind = DriverKind::automatic;
-    RingRung rung = RingRung::first;    ///< io_uring: one rung only, for tests.
-    std::uint32_t entries = 256;        ///< io_uring: submissions per system call.
-    std::uint32_t buffers = 8192;       ///< For receive streams, at most; made when needed.
-    std::uint32_t buffer_bytes = 8192;  ///< Of one buffer.
+    DriverKind kind = DriverKind::automatic;  ///< One that does not work here is an error.
+    RingRung rung = RingRung::first;          ///< io_uring: one rung only, for tests.
+    std::uint32_t entries = 256;              ///< io_uring: submissions per system call.
+    std::uint32_t buffers = 8192;             ///< For receive streams, at most; made when needed.
+    std::uint32_t buffer_bytes = 8192;        ///< Of one buffer.
 };
 
 /// Takes operations, gives back completions. \affinity owner shard

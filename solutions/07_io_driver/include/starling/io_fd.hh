@@ -33,7 +33,9 @@ class OwnedFd {
     OwnedFd() = default;
     /// Takes `fd` over, unless it is negative.
     explicit OwnedFd(int fd) noexcept : fd_(fd) {}
+    /// `other` holds none afterwards.
     OwnedFd(OwnedFd&& other) noexcept : fd_(other.release()) {}
+    /// What this held before is closed.
     OwnedFd& operator=(OwnedFd other) noexcept {
         std::swap(fd_, other.fd_);
         return *this;

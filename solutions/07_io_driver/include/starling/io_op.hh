@@ -89,11 +89,13 @@ class OneShotOp : public IoOp, private StopNode {
     void stop() noexcept { on_stop(*this); }
 
   protected:
+    /// \param fd valid, until this is started
+    /// \param request code, data, size and flags, as IoOp takes them
     template <class... Request>
     explicit OneShotOp(IoFd& fd, Request... request) noexcept
         : IoOp(fd, request...), StopNode(&on_stop) {}
     OneShotOp(OneShotOp&&) noexcept = default;
-    int result_ = -1;
+    int result_ = -1;  ///< ≥ 0, or -errno; -1 before it has ended.
 
   private:
     void complete(const IoCompletion& completion) noexcept override;
@@ -106,6 +108,7 @@ class OneShotOp : public IoOp, private StopNode {
 
 /// Takes a connection from a listening socket. One that nobody takes from here is closed.
 struct AcceptOp final : OneShotOp {
+    /// \param listener valid, until this is started
     explicit AcceptOp(IoFd& listener) noexcept : OneShotOp(listener, IoCode::accept) {}
     AcceptOp(AcceptOp&&) noexcept = default;
     ~AcceptOp() { OwnedFd unclaimed(result_); }
@@ -118,6 +121,7 @@ struct AcceptOp final : OneShotOp {
 
 /// Connects a socket. \param address Borrows: until the operation has ended.
 struct ConnectOp final : OneShotOp {
+    /// \param fd a socket, valid until this is started \param size of the address, in bytes
     ConnectOp(IoFd& fd, const sockaddr* address, std::uint32_t size) noexcept
         : OneShotOp(fd, IoCode::connect, address, size) {}
 };
@@ -125,6 +129,7 @@ struct ConnectOp final : OneShotOp {
 /// Receives what is there, at least one byte; 0 is the end of the stream.
 /// \param into Borrows: until the operation has ended.
 struct RecvOp final : OneShotOp {
+    /// \param fd valid, until this is started \param flags MSG_*, as for recv(2)
     RecvOp(IoFd& fd, std::span<std::byte> into, int flags = 0) noexcept
         : OneShotOp(fd, IoCode::recv, into.data(), into.size(), flags) {}
 };
@@ -132,25 +137,31 @@ struct RecvOp final : OneShotOp {
 /// Sends some of `bytes`: the result may be less than asked.
 /// \param bytes Borrows: until the operation has ended.
 struct SendOp final : OneShotOp {
+    /// \param fd valid, until this is started \param flags MSG_*; MSG_NOSIGNAL is always among them
     SendOp(IoFd& fd, std::span<const std::byte> bytes, int flags = 0) noexcept
         : OneShotOp(fd, IoCode::send, bytes.data(), bytes.size(), flags) {}
 };
 
 /// recvmsg(2). \param message Borrows, with all it points to: until the operation has ended.
 struct RecvMsgOp final : OneShotOp {
+    /// \param fd valid, until this is started \param flags MSG_*
     RecvMsgOp(IoFd& fd, msghdr& message, int flags = 0) noexcept
         : OneShotOp(fd, IoCode::recvmsg, &message, 1, flags) {}
 };
 
 /// sendmsg(2). \param message Borrows, with all it points to: until the operation has ended.
 struct SendMsgOp final : OneShotOp {
+    /// \param fd valid, until this is started \param flags MSG_*; MSG_NOSIGNAL is always among them
     SendMsgOp(IoFd& fd, const msghdr& message, int flags = 0) noexcept
         : OneShotOp(fd, IoCode::sendmsg, &message, 1, flags) {}
 };
 
 /// Waits until reading, or writing, would not block.
 struct PollOp final : OneShotOp {
-    enum class Direction { read, write };  ///< What to wait for.
+    /// What to wait for.
+    enum class Direction { read, write };
+    /// Takes nothing: to read or to write is another operation. \param fd valid, until this is
+    /// started
     PollOp(IoFd& fd, Direction direction) noexcept
         : OneShotOp(fd, direction == Direction::read ? IoCode::poll_read : IoCode::poll_write) {}
 };

@@ -117,12 +117,17 @@ class Stream {
     void give_back(Item item) noexcept { op_->items.insert(op_->items.begin(), std::move(item)); }
 
   protected:
+    /// Not armed before the first `wait`. \param ahead_max how many items may wait here before the
+    /// stream pauses
     Stream(IoFd& fd, IoCode code, std::size_t ahead_max)
         : op_(new detail::ItemStreamOp<Item>(fd, code, ahead_max)) {}
 
+    /// How a stream lets go of its operation.
     struct Abandon {
+        /// Frees it when its last completion has come: see the top of this file.
         void operator()(detail::StreamOp* op) const noexcept { op->abandon(); }
     };
+    /// Read-ahead and state. Null after a move.
     std::unique_ptr<detail::ItemStreamOp<Item>, Abandon> op_;
 };
 

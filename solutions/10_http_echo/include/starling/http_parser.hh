@@ -45,7 +45,9 @@ struct HttpLimits {
 /// A request is refused: with this status, and a sentence for the client's developer.
 class HttpError : public std::runtime_error {
   public:
+    /// \param status 4xx or 5xx, of the answer \param text the answer's body
     HttpError(int status, const std::string& text) : std::runtime_error(text), status_(status) {}
+    /// 4xx or 5xx: why it is refused.
     int status() const noexcept { return status_; }
 
   private:
@@ -55,18 +57,20 @@ class HttpError : public std::runtime_error {
 /// The request line and the fields of one request. Its views live as long as the bytes.
 /// \affinity owner shard
 struct RequestHead {
+    /// One line of the head: "name: value".
     struct Field {
-        std::string_view name;
-        std::string_view value;
+        std::string_view name;   ///< As it was sent; compare it with `same_text`.
+        std::string_view value;  ///< Without the spaces and tabs around it; may be empty.
     };
+    /// What `find` has found.
     struct Found {
-        int count = 0;
+        int count = 0;                ///< How many fields have the name; 0: `value` is empty.
         std::string_view value = {};  ///< The first one's.
     };
-    std::string_view method = {};
-    std::string_view target = {};  ///< As it was sent: "/echo?x=1", "http://host/echo", "*".
-    int minor_version = 1;         ///< 1 for HTTP/1.1, 0 for HTTP/1.0.
-    std::vector<Field> fields = {};
+    std::string_view method = {};    ///< As it was sent: "GET". Upper and lower case differ.
+    std::string_view target = {};    ///< As it was sent: "/echo?x=1", "http://host/echo", "*".
+    int minor_version = 1;           ///< 1 for HTTP/1.1, 0 for HTTP/1.0.
+    std::vector<Field> fields = {};  ///< In the order in which they were sent.
 
     /// The target without scheme, authority and query: "/echo".
     std::string_view path() const noexcept;
@@ -95,6 +99,7 @@ class RequestParser {
     /// may follow. O(new bytes).
     bool parse(std::string_view bytes);
 
+    /// What is known of the head: all of it once `parse` has returned true. Until `reset`.
     const RequestHead& head() const noexcept { return head_; }
     /// How many of the bytes belong to the head, the empty line included. \pre complete
     std::size_t head_bytes() const noexcept { return head_bytes_; }

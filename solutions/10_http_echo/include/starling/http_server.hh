@@ -14,10 +14,11 @@
 
 namespace starling {
 
+/// Where a server listens, and what it accepts.
 struct HttpServerOptions {
-    SocketAddress address = SocketAddress::loopback();
-    bool reuse_port = false;  // Several shards listen on `address`.
-    HttpLimits limits = {};
+    SocketAddress address = SocketAddress::loopback();  ///< Port 0, as here: any free one.
+    bool reuse_port = false;                            ///< Several shards listen on `address`.
+    HttpLimits limits = {};                             ///< For each of its connections.
 };
 
 /// \affinity owner shard
@@ -33,6 +34,7 @@ class HttpServer {
 
     /// Where it listens, with the port that was chosen.
     SocketAddress local_address() const { return listener_.local_address(); }
+    /// What its connections have come to so far, on this shard.
     const HttpStats& stats() const noexcept { return shared_.stats; }
     /// Connections that are open now.
     std::size_t open_connections() const noexcept { return shared_.open.count(); }

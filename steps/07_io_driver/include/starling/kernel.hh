@@ -24,18 +24,18 @@ namespace starling {
 
 /// What can be asked for. *multi* completes again and again, until it is cancelled or fails.
 enum class IoCode : std::uint8_t {
-    accept,        // result: a descriptor
-    accept_multi,  // the same, again and again
-    connect,       // data: sockaddr, size: its length
-    recv,          // data, size; result: bytes, 0 at the end of the stream
-    recv_multi,    // the same into provided buffers, again and again
-    send,          // data, size; result: bytes, may be fewer
-    recvmsg,       // data: msghdr
-    sendmsg,       // data: msghdr
-    poll_read,     // result ≥ 0: reading would not block
-    poll_write,    // result ≥ 0: writing would not block
-    poll_multi,    // poll_read, whenever it becomes true
-    cancel,        // `target`: the key of what shall end early; that answers with -ECANCELED
+    accept,        ///< result: a descriptor
+    accept_multi,  ///< the same, again and again
+    connect,       ///< data: sockaddr, size: its length
+    recv,          ///< data, size; result: bytes, 0 at the end of the stream
+    recv_multi,    ///< the same into provided buffers, again and again
+    send,          ///< data, size; result: bytes, may be fewer
+    recvmsg,       ///< data: msghdr
+    sendmsg,       ///< data: msghdr
+    poll_read,     ///< result ≥ 0: reading would not block
+    poll_write,    ///< result ≥ 0: writing would not block
+    poll_multi,    ///< poll_read, whenever it becomes true
+    cancel,        ///< `target`: the key of what shall end early; that answers with -ECANCELED
 };
 
 /// Whether it waits in a descriptor's write direction.
@@ -46,10 +46,10 @@ constexpr bool is_write(IoCode code) noexcept {
 
 /// What the kernel is asked to do.
 struct IoRequest {
-    IoCode code;
-    int fd = -1;
-    int flags = 0;  ///< MSG_*
-    std::uint32_t size = 0;
+    IoCode code;               ///< Also says what the other members mean.
+    int fd = -1;               ///< Known to the kernel by `attach`.
+    int flags = 0;             ///< MSG_*
+    std::uint32_t size = 0;    ///< Of `data`, in bytes, where the code has it.
     void* data = nullptr;      ///< Borrows: until the last completion.
     std::uint64_t target = 0;  ///< A cancel's: the key of a request on `fd`.
 };

@@ -35,8 +35,8 @@ struct HttpStats {
     std::uint64_t requests = 0;     ///< Answered, errors included.
     std::uint64_t errors = 0;       ///< Refused: 400 and the like.
     std::uint64_t connections = 0;  ///< Accepted.
-    std::uint64_t bytes_in = 0;
-    std::uint64_t bytes_out = 0;
+    std::uint64_t bytes_in = 0;     ///< Of requests, once they are taken.
+    std::uint64_t bytes_out = 0;    ///< Of answers, once they are sent.
 };
 
 /// The text of the Date field. \affinity owner shard
@@ -56,21 +56,23 @@ class HttpHandler;
 
 /// What the connections of one shard share. \affinity owner shard
 struct HttpShared {
-    HttpLimits limits;
-    HttpHandler& handler;  ///< Borrows: it outlives the server.
-    HttpStats stats = {};
-    HttpDate date = {};
+    HttpLimits limits;      ///< The same for every connection.
+    HttpHandler& handler;   ///< Borrows: it outlives the server.
+    HttpStats stats = {};   ///< Of all connections, ended ones included.
+    HttpDate date = {};     ///< One for all, so that it is formatted once a second.
     bool stopping = false;  ///< Every answer is the last one of its connection.
 };
 
 /// \affinity owner shard
 class HttpExchange {
   public:
+    /// No request yet. \param shared Borrows: it outlives this
     explicit HttpExchange(HttpShared& shared) noexcept : shared_(shared), parser_(shared.limits) {}
     HttpExchange(const HttpExchange&) = delete;
 
     // The request. It lives until the handler returns.
 
+    /// The request line and the fields.
     const RequestHead& head() const noexcept { return parser_.head(); }
     /// In `HttpHandler::answer`: the whole body.
     std::string_view body() const noexcept { return whole_body_; }
@@ -108,24 +110,26 @@ class HttpExchange {
     /// From the begin of this turn on: exact enough for a deadline, and free.
     static TimePoint after(Duration delay) { return service<TimerService>("http").now() + delay; }
 
-    HttpShared& shared_;           // Borrows: the server's.
-    TcpStream* stream_ = nullptr;  // Borrows: the connection's, while this is at work for it.
-    RequestParser parser_;
-    std::string_view input_;  // Received and not taken: the stream's own bytes, or those in carry_.
-    std::size_t shown_ = 0;   // Its size at the last `refill`.
-    std::string carry_;       // Input that is split between two buffers, put together.
-    std::string output_;      // Answers that have not been sent.
+    HttpShared& shared_;           ///< Borrows: the server's.
+    TcpStream* stream_ = nullptr;  ///< Borrows: the connection's, while this is at work for it.
+    RequestParser parser_;         ///< Of the head at the front of the input.
+    /// Received and not taken: the stream's own bytes, or those in carry_.
+    std::string_view input_;
+    std::size_t shown_ = 0;  ///< The input's size at the last `refill`.
+    std::string carry_;      ///< Input that is split between two buffers, put together.
+    std::string output_;     ///< Answers that have not been sent.
 
     // Of the request at hand.
-    std::optional<std::uint64_t> length_ = 0;
-    std::string_view whole_body_;
-    std::string head_copy_;  // For `handle`: the input goes while the body is read.
-    BodyDecoder body_;
-    bool expects_continue_ = false;  // The client waits for a word before it sends the body.
-    bool begun_ = false;             // The answer has.
-    bool chunked_ = false;           // It is…
-    std::optional<std::uint64_t> announced_;  // …or has so many bytes left to write.
-    bool keep_alive_ = true;                  // The connection goes on behind it.
+    std::optional<std::uint64_t> length_ = 0;  ///< See `length`.
+    std::string_view whole_body_;              ///< See `body`.
+    std::string head_copy_;          ///< For `handle`: the input goes while the body is read.
+    BodyDecoder body_;               ///< For `handle`: finds the pieces in the input.
+    bool expects_continue_ = false;  ///< The client waits for a word before it sends the body.
+    bool begun_ = false;             ///< The head of the answer has been written.
+    bool chunked_ = false;           ///< The answer's body is sent in chunks.
+    /// What is left to write of a body whose length was announced; none if it was not.
+    std::optional<std::uint64_t> announced_;
+    bool keep_alive_ = true;  ///< The connection goes on after the answer.
 };
 
 /// \affinity owner shard: each shard has its own

@@ -23,7 +23,9 @@ bool keeps_alive(const RequestHead& head);
 /// \affinity owner shard
 class HttpSession final : public HttpExchange {
   public:
+    /// What is to be done after `advance`: see the top of this file.
     enum class Next : std::uint8_t { more, handle, close };
+    /// At work for nobody yet.
     using HttpExchange::HttpExchange;
     using HttpExchange::kOutputMax;
 
@@ -48,7 +50,9 @@ class HttpSession final : public HttpExchange {
 
     /// What `advance` looks at. Borrows: until it is taken, or shown anew.
     void show(std::string_view input) noexcept { input_ = input; }
+    /// What `advance` has not taken.
     std::string_view input() const noexcept { return input_; }
+    /// The answers so far; whoever sends them clears it.
     std::string& output() noexcept { return output_; }
     /// How much of the input is the head. \pre after Next::handle
     std::size_t head_bytes() const noexcept { return parser_.head_bytes(); }

@@ -21,6 +21,7 @@
 #include <cassert>
 #include <utility>
 
+/// The runtime: ten layers, each on top of those before it.
 namespace starling {
 
 class Context;  // Completed by layer 02: the task a continuation belongs to.

@@ -15,7 +15,7 @@
 
 namespace starling {
 
-/// \affinity owner shard
+/// Waits for a deadline. \affinity owner shard
 class SleepOperation : private StopNode, private Timer {
   public:
     /// Nothing is armed before it is awaited; a `deadline` that has passed by then is over at once.

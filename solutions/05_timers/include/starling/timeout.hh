@@ -24,6 +24,7 @@ class TimedOut : public std::runtime_error {
     TimedOut() : std::runtime_error("timed out") {}
 };
 
+/// Awaits an operation, and stops it at a deadline.
 /// \tparam Op an operation, or a reference to one
 /// \affinity owner shard
 template <class Op>

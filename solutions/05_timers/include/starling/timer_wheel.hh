@@ -64,6 +64,7 @@ class Timer : public ListLink {
     Continuation* target_ = nullptr;  // Borrows: it owns this timer.
 };
 
+/// Armed timers, sorted by deadline as far as that is needed to know who is due.
 /// \affinity owner shard
 class TimerWheel {
   public:

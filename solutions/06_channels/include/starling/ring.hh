@@ -18,6 +18,7 @@
 
 namespace starling {
 
+/// A queue that owns its items.
 /// \tparam T an object type whose move does not throw
 /// \affinity owner shard
 template <class T>

@@ -87,6 +87,7 @@ class Branch : public Continuation {
 
 }  // namespace detail
 
+/// Awaits the first of several operations, and keeps what the others have got.
 /// \tparam Ops operations, or references to some
 /// \affinity owner shard
 template <class... Ops>

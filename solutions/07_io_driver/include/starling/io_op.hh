@@ -95,7 +95,7 @@ class OneShotOp : public IoOp, private StopNode {
     explicit OneShotOp(IoFd& fd, Request... request) noexcept
         : IoOp(fd, request...), StopNode(&on_stop) {}
     OneShotOp(OneShotOp&&) noexcept = default;
-    int result_ = -1;  ///< ≥ 0, or -errno; -1 before it has ended.
+    int result_ = -1;  ///< ≥ 0 or -errno; negative until it has ended.
 
   private:
     void complete(const IoCompletion& completion) noexcept override;

@@ -85,7 +85,7 @@ bool same_text(std::string_view a, std::string_view b) noexcept;
 /// Whether there is a byte that no field's value may have. \affinity any thread
 bool has_control(std::string_view text) noexcept;
 
-/// \affinity owner shard
+/// Reads one request head after the other. \affinity owner shard
 class RequestParser {
   public:
     /// \param limits Borrows: they outlive this

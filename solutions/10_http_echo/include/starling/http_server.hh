@@ -21,7 +21,7 @@ struct HttpServerOptions {
     HttpLimits limits = {};                             ///< For each of its connections.
 };
 
-/// \affinity owner shard
+/// One shard's share of a server. \affinity owner shard
 class HttpServer {
   public:
     /// Listens, and serves from the next turn on. \param handler Borrows: it outlives the server

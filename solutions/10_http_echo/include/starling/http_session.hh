@@ -20,7 +20,7 @@ namespace starling {
 /// Whether the client wants to go on with this connection after the answer.
 bool keeps_alive(const RequestHead& head);
 
-/// \affinity owner shard
+/// What is needed of a connection while it is at work. \affinity owner shard
 class HttpSession final : public HttpExchange {
   public:
     /// What is to be done after `advance`: see the top of this file.

@@ -32,6 +32,7 @@ struct Unit {
     friend bool operator==(Unit, Unit) = default;  ///< All are equal.
 };
 
+/// How something ended: a value, an error or a stop. Empty until it has.
 /// \tparam T an object type, which may be move-only, an lvalue reference, or void
 /// \affinity owner shard
 template <class T>

@@ -20,7 +20,7 @@ namespace starling {
 /// What becomes of ticks whose time has passed when somebody waits for them.
 enum class MissedTick { burst, delay, skip };
 
-/// \affinity owner shard
+/// Ticks at a steady rate. \affinity owner shard
 class Interval {
   public:
     /// The first tick is one period from now. \pre a positive period; a TimerService

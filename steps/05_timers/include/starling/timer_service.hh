@@ -16,7 +16,7 @@
 
 namespace starling {
 
-/// \affinity owner shard
+/// The timers of one executor's tasks. \affinity owner shard
 class TimerService final : public EventSource {
   public:
     static constexpr ServiceSlot kSlot = ServiceSlot::timer;

@@ -17,6 +17,7 @@
 
 namespace starling {
 
+/// Objects by key; an old key finds nothing.
 /// \tparam T what is named; the table borrows it from `insert` to `erase`
 /// \affinity owner shard
 template <class T>

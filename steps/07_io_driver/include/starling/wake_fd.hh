@@ -16,6 +16,7 @@
 
 namespace starling {
 
+/// Makes a descriptor readable that its owner sleeps on.
 /// \affinity `unpark` any thread; the rest owner shard
 class WakeFd final : public Unparker {
   public:

@@ -63,7 +63,7 @@ struct HttpShared {
     bool stopping = false;  ///< Every answer is the last one of its connection.
 };
 
-/// \affinity owner shard
+/// One request and its answer. \affinity owner shard
 class HttpExchange {
   public:
     /// No request yet. \param shared Borrows: it outlives this
@@ -132,7 +132,7 @@ class HttpExchange {
     bool keep_alive_ = true;  ///< The connection goes on after the answer.
 };
 
-/// \affinity owner shard: each shard has its own
+/// Answers requests: what a server's user writes. \affinity owner shard: each shard has its own
 class HttpHandler {
   public:
     virtual ~HttpHandler() = default;

@@ -39,7 +39,7 @@ class StopHandle {
     std::shared_ptr<Control> control_;  // What `stop` touches.
 };
 
-/// \affinity as marked in the banner
+/// N shards, one thread each. \affinity as marked in the banner
 class Runtime {
   public:
     class Builder;

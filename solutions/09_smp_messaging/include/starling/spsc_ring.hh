@@ -36,6 +36,7 @@ namespace starling {
 /// What two cores exchange.
 inline constexpr std::size_t kCacheLineBytes = 64;
 
+/// A bounded queue from one thread to another.
 /// \tparam T default-constructible and movable
 /// \affinity as marked
 template <class T>

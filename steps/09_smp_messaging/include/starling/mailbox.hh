@@ -51,22 +51,28 @@ class Message : public Continuation, public ListLink {
 
 /// What others see of one shard. \affinity any thread
 struct alignas(kCacheLineBytes) Endpoint {
-    Atomic<bool> sleeping{false};  // Set by the owner, cleared by it or by the first who wakes it.
-    std::shared_ptr<Unparker> unparker;  // Written by the owner before it can ever be asleep.
+    /// Set by the owner, cleared by it or by the first who wakes it.
+    Atomic<bool> sleeping{false};
+    /// Null without a mailbox. Written by the owner before it can ever be asleep.
+    std::shared_ptr<Unparker> unparker;
 
     // The census, written by the owner. On a line of its own: only a shutdown reads it.
+    /// How many messages, requests and replies, have come here through lanes.
     alignas(kCacheLineBytes) std::atomic<std::uint64_t> received{0};
+    /// As last reported: nothing to do here, and what was sent from here has come home. True
+    /// without a mailbox.
     std::atomic<bool> idle{true};
 };
 
 /// One direction between two shards. \affinity the sender's, but for the ring's consumer
 struct Lane {
+    /// \param to the receiver's \param credits at least 1
     Lane(Endpoint& to, std::size_t credits)
         : ring(2 * credits), to(to), credits(static_cast<std::ptrdiff_t>(credits)) {}
 
-    SpscRing<Message*> ring;  // Borrows what it holds. Room for a reply to every request, too.
-    Endpoint& to;
-    std::ptrdiff_t credits;  // Requests that may still be sent; below 0: so many wait in line.
+    SpscRing<Message*> ring;  ///< Borrows what it holds. Room for a reply to every request, too.
+    Endpoint& to;             ///< Borrows: the Smp's. Whom to wake.
+    std::ptrdiff_t credits;   ///< Requests that may still be sent; below 0: so many wait in line.
     // BEGIN 9.5: back-pressure
     // Where do requests wait for credit? They leave first come first served, and any of them may
     // leave early because its sender was stopped. Write down in three sentences who waits, who is
@@ -116,7 +122,7 @@ class Smp {
     std::atomic<Phase> phase_{Phase::serving};
 };
 
-/// \affinity owner shard
+/// One shard's way to the others. \affinity owner shard
 class Mailbox final : public EventSource, private Continuation {
   public:
     static constexpr ServiceSlot kSlot = ServiceSlot::smp;  ///< See `service`.

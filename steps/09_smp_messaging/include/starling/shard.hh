@@ -23,22 +23,24 @@
 
 namespace starling {
 
-/// What a runtime is made of. See Runtime::Builder for what each means.
+/// What a runtime is made of. Runtime::Builder says more about each.
 struct RuntimeOptions {
-    unsigned shards = 0;  ///< See Runtime::Builder, here and below.
-    std::string thread_name = "starling";
-    DriverKind driver = DriverKind::automatic;
-    std::uint32_t io_entries = DriverOptions{}.entries;
+    unsigned shards = 0;                        ///< 0: one for every CPU this process may use.
+    std::string thread_name = "starling";       ///< "-1", "-2" … is added; 15 characters are kept.
+    DriverKind driver = DriverKind::automatic;  ///< What does the I/O, on every shard.
+    std::uint32_t io_entries = DriverOptions{}.entries;  ///< io_uring: submissions per system call.
+    /// Requests under way from one shard to another; at least 1.
     std::size_t queue_size = Smp::kDefaultCredits;
-    bool pin = false;
-    bool parking = true;
-    Duration park_timeout = Duration::max();
-    std::optional<Duration> spin;
-    bool stop_on_signals = false;
+    bool pin = false;     ///< Each shard on a CPU of its own, as long as there are enough.
+    bool parking = true;  ///< False: never sleep, always poll.
+    Duration park_timeout = Duration::max();  ///< The longest sleep.
+    std::optional<Duration> spin;  ///< Time to poll before a sleep; none: the runtime chooses.
+    bool stop_on_signals = false;  ///< SIGINT and SIGTERM stop it. For one runtime of a process.
+    /// How long a stop may take before what is still alive is reported. The wait goes on.
     Duration shutdown_timeout = std::chrono::seconds(30);
 };
 
-/// \affinity owner shard
+/// One thread's share of the runtime. \affinity owner shard
 class Shard final : private EventSource {
   public:
     /// \param options with the defaults filled in; outlives this

@@ -100,6 +100,7 @@ def needs(for_suite: bool = False) -> list[Need]:
         list_.append(Need("liburing", ["liburing-dev"], lambda: _has_header("liburing.h")))
     if for_suite:
         list_.append(Need("curl", ["curl"], lambda: shutil.which("curl") is not None, True))
+        list_.append(Need("Doxygen", ["doxygen"], lambda: shutil.which("doxygen") is not None, True))
         list_.append(Need("wrk", ["wrk"], lambda: shutil.which("wrk") is not None, True))
     return list_
 

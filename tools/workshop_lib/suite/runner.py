@@ -17,6 +17,7 @@ PARTS = {
     "tools": rules.tools,
     "steps": rules.steps,
     "layers": rules.layers,
+    "docs": rules.docs,
     "asan": reference.asan,
     "starters": starters.starters,
     "ladder": starters.ladder,

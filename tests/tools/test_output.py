@@ -1,0 +1,31 @@
+"""What a red case said. Run: python3 -m unittest discover tests/tools"""
+import sys
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
+
+from workshop_lib.common import ROOT  # noqa: E402
+from workshop_lib.output import said  # noqa: E402
+
+
+class Said(unittest.TestCase):
+    def test_parameters_that_said_the_same_are_shown_once(self):
+        text = "".join(f"[ RUN      ] On/Ex7.A/{name}\n{words}" for name, words in {
+            "deferred": "too late\n", "plain": "too late\n", "epoll": "[       OK ] On/Ex7.A/epoll (1 ms)\n",
+            "kqueue": "too early\n"}.items())
+        self.assertEqual(said(text, ""), "too late\n(on deferred, plain)\ntoo early\n(on kqueue)")
+
+    def test_what_the_runtime_repeats_is_shown_once(self):
+        self.assertEqual(said("starling: lost\nstarling: lost\n", ""), "starling: lost")
+
+    def test_frames_are_the_projects_own_and_short(self):
+        text = (f"    #0 0x1f in starling::Future<std::vector<int>>::get() {ROOT}/steps/a.hh:7:1\n"
+                "    #1 0x2f in std::move<int>(int) /usr/include/c++/12/bits/move.h:1:1\n"
+                f"    #2 0x3f in _ZN8starling7PromiseIiE7satisfyIZE {ROOT}/steps/a.hh:9:1\n")
+        self.assertEqual(said(text, ""), "  #0 starling::Future::get() steps/a.hh:7:1\n"
+                                         "  #2 starling::Promise::satisfy steps/a.hh:9:1")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,6 +1,7 @@
 """The cases of a build tree: lists them through ctest, runs each in a process of its own."""
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -70,11 +71,15 @@ def list_cases(build_dir: Path, prefix: str) -> list[Case]:
     return cases
 
 
+_running: set[subprocess.Popen] = set()
+
+
 def run_case(case: Case, env: dict | None = None, timeout: float | None = None) -> Result:
     settings = dict(pair.split("=", 1) for pair in case.env)
     process = subprocess.Popen(
         case.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         env={**os.environ, **settings, **(env or {})}, start_new_session=True)
+    _running.add(process)
     try:
         raw, _ = process.communicate(timeout=timeout or case.timeout)
         status = "passed" if process.returncode == 0 else "failed"
@@ -82,6 +87,8 @@ def run_case(case: Case, env: dict | None = None, timeout: float | None = None) 
         os.killpg(process.pid, signal.SIGKILL)
         raw, _ = process.communicate()
         status = "timeout"
+    finally:
+        _running.discard(process)
     output = raw.decode(errors="replace")
     if status == "passed" and "[  SKIPPED ]" in output:
         status = "skipped"
@@ -94,7 +101,14 @@ def run_case(case: Case, env: dict | None = None, timeout: float | None = None) 
 
 def run_cases(cases: Iterable[Case], jobs: int = 0, env: dict | None = None) -> list[Result]:
     with ThreadPoolExecutor(jobs or processors()) as pool:
-        return list(pool.map(lambda case: run_case(case, env), cases))
+        try:
+            return list(pool.map(lambda case: run_case(case, env), cases))
+        except BaseException:  # Ctrl-C or SIGTERM: nobody is left behind.
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in list(_running):
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+            raise
 
 
 class Given:

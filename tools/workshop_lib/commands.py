@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import Callable
 
@@ -39,6 +40,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
 
 
 def main(arguments: list[str], usage: str) -> int:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if any(a in ("-h", "--help", "help") for a in arguments[:1]):
             print(usage.strip(), flush=True)

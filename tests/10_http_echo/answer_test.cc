@@ -90,6 +90,15 @@ TEST(Ex10_3_Answer, LengthThatIsNotKnownIsChunkedOrEndsWithTheConnection) {
               answer_to(kOldKeep, begin));
 }
 
+TEST(Ex10_3_Answer, HandlerThatThrowsBehindItIsNotAnsweredAgain) {
+    EXPECT_EQ(whole(kGet, 200, "hello"), answer_to(kGet,
+                                                   [](HttpExchange& x) {
+                                                       x.send(200, "text/plain", "hello");
+                                                       throw std::runtime_error("a handler's bug");
+                                                   }))
+        << "which of two answers would the client take for the next request's?";
+}
+
 TEST(Ex10_3_Answer, FurtherFieldsAreAdded) {
     const std::string text =
         answer_to(kGet, [](HttpExchange& x) { x.send(302, "text/plain", "", "Location: /x\r\n"); });

@@ -152,6 +152,29 @@ TEST_P(Ex10_4_Deadlines, HeadInPiecesWithinTheDeadlineIsServed) {
     });
 }
 
+TEST_P(Ex10_4_Deadlines, UnfinishedHeadIsKnownWhenItIsRefused) {
+    NetWorld world(GetParam(), {.buffers = 8});
+    if (world.missing()) return;
+    Story story("the answer to a HEAD has no body: how do you know that it was one?");
+    world.run([&]() -> Task<> {
+        ConnectionBed bed(world, {.head_timeout = seconds(10)});
+        bed.client.send("HEAD / HTTP/1.1\r\nHo");
+        co_await settle();
+        story.step("half of a HEAD, and then nothing");
+        ConnectionBed other(world);
+        other.client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n" +
+                          std::string(100'000, 'x'));
+        co_await settle();
+        story.step("another client's bytes go through every buffer there is");
+        co_await pass(seconds(11));
+        const std::string got = bed.client.received();
+        story.expect("refused", std::string("HTTP/1.1 408 Request Timeout"), status(got));
+        story.expect("without a body", got.size() - 4, got.find("\r\n\r\n"));
+        co_await bed.end();
+        co_await other.end();
+    });
+}
+
 TEST_P(Ex10_3_Connection, StreamedAnswerHasItsChunksAndToHeadNone) {
     NetWorld world(GetParam());
     if (world.missing()) return;
@@ -349,6 +372,46 @@ TEST_P(Ex10_5_Stop, IdleConnectionsDoNotHoldItUp) {
             ended += client.ended();
         }
         story.expect("connections ended", 10, ended);
+    });
+}
+
+TEST_P(Ex10_5_Stop, LastAnswerMayStillBeRead) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    Story story("a client still sends behind its last request: what becomes of its answer?");
+    world.run([&]() -> Task<> {
+        ServerBed bed;
+        PlainSocket client = bed.connect();
+        client.send("GET /at-once HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        co_await settle();
+        story.step("answered; the server waits for its client to end, too");
+        auto stopping = spawn([&] { return bed.server.stop(); });
+        co_await settle();
+        story.step("stop(), and the client sends on: a reset would take the answer from it");
+        client.send("more");
+        story.expect("bytes the server still takes", std::size_t{4}, client.send("more"));
+        story.expect("the answer", 1, count(client.received(), "now"));
+        client.close();
+        co_await std::move(stopping);
+    });
+}
+
+TEST_P(Ex10_5_Stop, NoGraceCutsOffWhoHasJustCome) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    Story story("a connection that has not begun when the grace is over: who cuts it off?");
+    world.run([&]() -> Task<> {
+        ServerBed bed({.limits = {.linger = seconds(60), .grace = Duration::zero()}});
+        co_await settle();
+        const long before = world.elapsed_ms();
+        auto stopping = spawn([&] { return bed.server.stop(); });
+        co_await yield();
+        co_await yield();
+        PlainSocket client = bed.connect();
+        world.poll_now();
+        story.step("stop() without any grace; the kernel accepts one more client meanwhile");
+        co_await std::move(stopping);
+        story.expect("it took no time", true, world.elapsed_ms() - before < 1000);
     });
 }
 

@@ -25,6 +25,7 @@ Task<> HttpConnection::operator()() {
         // Idle for too long, gone, or too slow to take its answer: there is nobody to tell.
         goes_on = true;
     }
+    unlink();  // It is ending: nobody has to tell it to.
     if (goes_on) {
         co_await stream_.close();
     } else {

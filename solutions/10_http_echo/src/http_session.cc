@@ -32,13 +32,13 @@ HttpSession::Next HttpSession::advance() {
         return Next::more;
         // END 10.3
     } catch (const std::exception& error) {
+        if (begun_) return Next::close;  // Behind an answer that is begun there is no other.
         return refuse(error);
     }
 }
 
 // What the head says about the rest of the request, and about what comes behind it.
 void HttpSession::begin_request() {
-    begun_ = false;
     length_ = body_length(head(), shared_.limits);
     keep_alive_ = keeps_alive(head());
     const auto [expectations, expected] = head().find("expect");
@@ -77,10 +77,12 @@ HttpSession::Next HttpSession::refuse(const std::exception& error) {
 
 void HttpSession::finish_request() noexcept {
     ++shared_.stats.requests;
+    begun_ = false;
     parser_.reset();
 }
 
 void HttpSession::reset() noexcept {
+    begun_ = false;
     parser_.reset();
     for (std::string* text : {&carry_, &output_, &head_copy_}) {
         text->clear();
@@ -114,6 +116,7 @@ Task<bool> HttpSession::work(TcpStream& stream) {
         }
         if (is_full) continue;
         if (input_.empty()) co_return true;
+        parser_.move_to(input_.data());  // `refill` may have moved it, and `refuse` looks at it.
         const bool open = co_await receive_head(std::exchange(begun, true));
         if (open) continue;
         co_await flush();

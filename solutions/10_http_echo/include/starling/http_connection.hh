@@ -23,8 +23,8 @@ class HttpConnection;
 
 /// The connections of one shard, and what they share. \affinity owner shard
 struct HttpConnections : HttpShared {
-    IntrusiveList<HttpConnection> all = {};  ///< Those whose task has begun, oldest first.
-    Gate open = {};                          ///< Counts them.
+    IntrusiveList<HttpConnection> all = {};  ///< Begun, and not about to end; oldest first.
+    Gate open = {};                          ///< Counts all there are.
     /// The sessions that no connection needs. The one that was used last goes out first: it is
     /// still in the cache.
     std::vector<std::unique_ptr<HttpSession>> free_sessions = {};

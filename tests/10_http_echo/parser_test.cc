@@ -58,6 +58,16 @@ TEST(Ex10_1_HeadParser, FollowingBytesStayUntouched) {
     story.expect("what came out", Parsed{"done 48", std::string(kGetHead)}, parse_in_pieces(two));
 }
 
+TEST(Ex10_1_HeadParser, FollowingBytesDoNotCountAsHead) {
+    Story story("twenty small requests in one read: how large is the first one's head?");
+    const HttpLimits limits{.head_bytes_max = kGet.size()};
+    std::string twenty;
+    for (int i = 0; i < 20; ++i) twenty += kGet;
+    story.step("a head of exactly head_bytes_max, with nineteen more behind it");
+    story.expect("what came out", Parsed{"done 48", std::string(kGetHead)},
+                 parse_in_pieces(twenty, {}, limits));
+}
+
 TEST(Ex10_1_HeadParser, ResetIsReadyForTheNextHead) {
     Story story("what of the last head may still be in the parser?");
     const HttpLimits limits;
@@ -143,7 +153,7 @@ TEST(Ex10_1_HeadParser, GarbageIsRefusedAtItsFirstByte) {
 
 TEST(Ex10_1_HeadParser, LimitsHoldForUnfinishedLinesToo) {
     Story story("how long do you wait for the end of a line that is too long already?");
-    const HttpLimits limits{.request_line_bytes_max = 64, .head_bytes_max = 128, .fields_max = 3};
+    const HttpLimits limits{.request_line_bytes_max = 64, .head_bytes_max = 128};
     auto verdict = [&](const std::string& text) {
         return parse_in_pieces(text, {}, limits).verdict;
     };
@@ -151,10 +161,16 @@ TEST(Ex10_1_HeadParser, LimitsHoldForUnfinishedLinesToo) {
     story.expect("an endless request line", std::string("bad 414"), verdict("GET /" + long_text));
     story.expect("an endless field", std::string("bad 431"),
                  verdict("GET / HTTP/1.1\r\nX: " + long_text));
-    story.expect("four fields of three", std::string("bad 431"),
-                 verdict("GET / HTTP/1.1\r\nHost: a\r\nA: 1\r\nB: 2\r\nC: 3\r\n\r\n"));
+}
+
+TEST(Ex10_1_HeadParser, FieldsAreCounted) {
+    Story story("how many fields are there before you keep one more?");
+    const HttpLimits limits{.fields_max = 3};
+    const std::string three = "GET / HTTP/1.1\r\nHost: a\r\nA: 1\r\nB: 2\r\n";
     story.expect("three fields of three", std::string("done 39"),
-                 verdict("GET / HTTP/1.1\r\nHost: a\r\nA: 1\r\nB: 2\r\n\r\n"));
+                 parse_in_pieces(three + "\r\n", {}, limits).verdict);
+    story.expect("four fields of three", std::string("bad 431"),
+                 parse_in_pieces(three + "C: 3\r\n\r\n", {}, limits).verdict);
 }
 
 /// Requests, good and bad, from which random ones are made.

@@ -396,6 +396,44 @@ TEST_P(Ex10_5_Stop, LastAnswerMayStillBeRead) {
     });
 }
 
+TEST_P(Ex10_5_Stop, WhoeverWasAcceptedIsServed) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    Story story("who takes the connections that came while nobody waited for them?");
+    world.run([&]() -> Task<> {
+        ServerBed bed;
+        co_await settle();
+        auto stopping = spawn([&] { return bed.server.stop(); });
+        co_await yield();
+        co_await yield();
+        PlainSocket client = bed.connect();
+        client.send(get("/at-once"));
+        world.poll_now();
+        story.step("stop() waits for the accept loop's end; the kernel accepts one more client");
+        co_await std::move(stopping);
+        story.expect("the client's answer", 1, count(client.received(), "now"));
+    });
+}
+
+TEST_P(Ex10_5_Stop, CallerThatIsStoppedStillWaitsForIt) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    Story story(
+        "main has been told to stop, and each of its awaits throws: who waits for the server?");
+    world.run([&]() -> Task<> {
+        ServerBed bed;
+        PlainSocket client = bed.connect();
+        client.send(get("/slow"));
+        co_await settle();
+        Context& main = co_await this_context();
+        main.request_stop();
+        story.step("this task is stopped; then it calls stop()");
+        co_await bed.server.stop();
+        story.expect("connections left", std::size_t{0}, bed.server.open_connections());
+        story.expect("the answer under way", 1, count(client.received(), "later"));
+    });
+}
+
 TEST_P(Ex10_5_Stop, NoGraceCutsOffWhoHasJustCome) {
     NetWorld world(GetParam());
     if (world.missing()) return;

@@ -74,6 +74,7 @@ TEST(Ex10_3_Session, LastRequestEndsTheConnection) {
     std::string_view input = text;
     story.expect("next", std::string("close"), next_name(bed.advance(input)));
     story.expect("answers", 1, bed.answers("200"));
+    story.expect("requests counted", std::uint64_t{1}, bed.shared.stats.requests);
     story.expect("the answer says so", true,
                  bed.sent().find("Connection: close") != std::string::npos);
 }

@@ -107,6 +107,15 @@ Options parse(int argc, char** argv) {
     return options;
 }
 
+SocketAddress listen_address(const Options& options) {
+    try {
+        return SocketAddress::ip(options.host, options.port);
+    } catch (const std::invalid_argument&) {
+        fail("--host takes 127.0.0.1, ::1 and the like, localhost or *, not '" + options.host +
+             "'; the port is --port's");
+    }
+}
+
 constexpr std::string_view kPage =
     "<!doctype html><meta charset=utf-8><title>Starling</title>"
     "<style>body{font:16px/1.6 system-ui;max-width:34em;margin:3em auto;padding:0 1em}"
@@ -279,7 +288,7 @@ Task<> serve(SocketAddress address, const Options& options) {
 int main(int argc, char** argv) {
     const Options options = parse(argc, argv);
     try {
-        const SocketAddress address = SocketAddress::ip(options.host, options.port);
+        const SocketAddress address = listen_address(options);
         Runtime runtime = Runtime::builder()
                               .shards(options.shards)
                               .driver(options.driver)

@@ -168,6 +168,8 @@ void RequestParser::take_request_line(std::string_view line) {
 }
 
 // Judges unfinished lines too: what is no HTTP from its first byte on may never send a line's end.
+// `line` is as much of it as has come, CR LF included; `head_bytes` is the size of the head up to
+// and including that.
 void RequestParser::check_size(std::string_view line, std::size_t head_bytes) const {
     if (!request_line_taken()) {
         if (!line.empty() && line[0] != '\r' && !is_token(line[0])) {

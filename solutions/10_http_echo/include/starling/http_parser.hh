@@ -29,8 +29,8 @@ namespace starling {
 
 /// What a server accepts, and how long it waits. \affinity any thread, once set
 struct HttpLimits {
-    std::size_t request_line_bytes_max = 8 * 1024;          ///< Else 414.
-    std::size_t head_bytes_max = 16 * 1024;                 ///< Else 431.
+    std::size_t request_line_bytes_max = 8 * 1024;          ///< CR LF included. Else 414.
+    std::size_t head_bytes_max = 16 * 1024;                 ///< Its empty line included. Else 431.
     std::size_t fields_max = 64;                            ///< Else 431.
     std::uint64_t body_bytes_max = std::uint64_t{1} << 30;  ///< Else 413.
     Duration head_timeout =

@@ -9,6 +9,8 @@
 // Affinity: owner shard (the test's thread is every shard).
 #pragma once
 
+#include <cstdio>
+#include <cstdlib>
 #include <deque>
 #include <starling/mailbox.hh>
 
@@ -21,7 +23,8 @@ class VirtualShards {
         : smp_(count, credits) {
         for (unsigned i = 0; i < count; ++i) shards_.emplace_back(smp_, i);
     }
-    /// Ends what can end, as a shutdown does: stops every task, and serves until nobody has work.
+    /// Ends what can end, as a shutdown does: stops every task, and serves until nobody has work. If a
+    /// task does not end, the case does: what others hold of its frame cannot be taken back.
     ~VirtualShards() {
         for (Shard& shard : shards_) shard.executor.stop_all();
         run_until([this] {
@@ -30,6 +33,13 @@ class VirtualShards {
             }
             return true;
         });
+        for (Shard& shard : shards_) {
+            if (shard.executor.live_tasks() == 0) continue;
+            std::fprintf(stderr, "nothing can happen any more on shard %u; still waiting: %s\n",
+                         shard.mailbox.shard(), shard.executor.live_task_names().c_str());
+            std::fflush(stdout);
+            std::abort();
+        }
     }
 
     Smp& smp() noexcept { return smp_; }

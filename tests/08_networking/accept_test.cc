@@ -4,10 +4,12 @@
 
 #include <optional>
 #include <starling/net_world.hh>
+#include <starling/scripted_ring.hh>
 #include <starling/sleep.hh>
 #include <starling/story.hh>
 #include <starling/tcp_listener.hh>
 #include <starling/timeout.hh>
+#include <starling/watchdog.hh>
 #include <vector>
 
 namespace starling {
@@ -18,6 +20,8 @@ using testing_support::open_fds;
 using testing_support::PlainSocket;
 using testing_support::Story;
 using testing_support::TestDriver;
+
+[[maybe_unused]] const bool watched = testing_support::watch_every_case();
 
 class Ex8_1_Accept : public testing::TestWithParam<TestDriver> {};
 INSTANTIATE_TEST_SUITE_P(On, Ex8_1_Accept, testing_support::all_drivers(),
@@ -48,6 +52,14 @@ Task<TcpListener> fresh_listener() {
         PlainSocket client = PlainSocket::connect(first.local_address());
         auto waiting = spawn([&]() -> Task<> { TcpStream stream = co_await first.accept(); });
         co_await waiting;
+        auto failing = spawn([&]() -> Task<TcpStream> {
+            throw_io_error("accept", -EMFILE);
+            co_return co_await first.accept();
+        });
+        try {
+            co_await failing;
+        } catch (const std::system_error&) {
+        }
     }
     co_await sleep(std::chrono::milliseconds(5));  // By then all of it is closed.
     co_return TcpListener::bind(SocketAddress::loopback());
@@ -112,6 +124,72 @@ TEST_P(Ex8_1_Accept, ConnectionWhoseClientHasGoneIsNoReasonToStop) {
     });
 }
 
+/// A listener whose kernel answers what the test says.
+struct ScriptedListener {
+    ScriptedListener() {
+        provide_service(executor.env(), &io.driver);
+        executor.add_source(io.driver);
+        Executor::Enter scope(executor);
+        listener = TcpListener::bind(SocketAddress::loopback());
+    }
+    ~ScriptedListener() {
+        Executor::Enter scope(executor);
+        listener.reset();
+        executor.remove_source(io.driver);
+    }
+    /// Runs what can run; then the accept that is in the kernel ends with `result`.
+    void answer(int result) {
+        turns();
+        if (io.kernel.count(IoCode::accept_multi) != ++asked) return;
+        io.kernel.complete(io.kernel.taken.back().key, {.result = result});
+        turns();
+    }
+    void turns() {
+        for (int i = 0; i < 10; ++i) executor.run_once();
+    }
+
+    testing_support::ScriptedIo io;
+    VirtualClock clock;
+    Executor executor{{.clock = &clock}};
+    TimerService timers{executor};
+    std::optional<TcpListener> listener;
+    std::size_t asked = 0;
+};
+
+TEST(Ex8_1_Errors, ConnectionThatFailsBeforeItIsAcceptedIsNoReasonToStop) {
+    ScriptedListener world;
+    TcpStream stream;
+    auto waiting = world.executor.spawn(
+        [&]() -> Task<> { stream = co_await world.listener->accept(); });
+    Story story("a connection fails before anybody has it: whose error is that?");
+    for (const int error : {ECONNABORTED, EPERM, EPROTO}) {
+        world.answer(-error);
+        story.step("the kernel answers the accept with an error: " +
+                   std::generic_category().message(error));
+        if (!story.expect("the accept goes on waiting", false, waiting.done())) return;
+    }
+    auto [server, client] = testing_support::tcp_pair();
+    world.answer(server.release());
+    story.expect("the next connection is accepted at once", true, stream.valid());
+    waiting.abort();
+    world.turns();
+}
+
+TEST(Ex8_1_Errors, ErrorOfTheListenerItselfIsThrown) {
+    ScriptedListener world;
+    auto waiting = world.executor.spawn(
+        [&]() -> Task<> { TcpStream stream = co_await world.listener->accept(); });
+    world.answer(-EINVAL);
+    Story story("the listener itself is no good: what can the caller do but hear of it?");
+    story.step("the kernel answers the accept with EINVAL");
+    if (story.expect("the accept has ended", true, waiting.done())) {
+        EXPECT_THROW(waiting.finish(), std::system_error);
+    } else {
+        waiting.abort();
+        world.turns();
+    }
+}
+
 TEST_P(Ex8_1_Accept, NoDescriptorLeftIsWaitedForNotAskedAgainAtOnce) {
     NetWorld world(GetParam());
     if (world.missing()) return;
@@ -128,19 +206,19 @@ TEST_P(Ex8_1_Accept, NoDescriptorLeftIsWaitedForNotAskedAgainAtOnce) {
     auto waiting =
         world.executor().spawn([&]() -> Task<> { TcpStream stream = co_await listener->accept(); });
     EXPECT_FALSE(waiting.done());
+    const auto asked = world.driver().stats().submissions;
+    const auto woken = world.executor().stats().resumed;
     {
         NoMoreFds limit;
-        const auto asked = world.driver().stats().submissions;
-        const auto woken = world.executor().stats().resumed;
         pass_a_second();
-        story.step("a client has connected, but this process may open no further descriptor");
-        story.step("a second passes, in which your loop might run 5000 times");
-        story.expect("the kernel was asked at most 100 times", true,
-                     world.driver().stats().submissions - asked <= 100);
-        story.expect("nobody was awake more often than 300 times", true,
-                     world.executor().stats().resumed - woken <= 300);
-        story.expect("the accept goes on waiting", false, waiting.done());
     }
+    story.step("a client has connected, but this process may open no further descriptor");
+    story.step("a second passes, in which your loop might run 5000 times");
+    story.expect("the kernel was asked at most 100 times", true,
+                 world.driver().stats().submissions - asked <= 100);
+    story.expect("nobody was awake more often than 300 times", true,
+                 world.executor().stats().resumed - woken <= 300);
+    story.expect("the accept goes on waiting", false, waiting.done());
     pass_a_second();
     story.expect("descriptors are back, and a second later it is accepted", true, waiting.done());
     waiting.abort();

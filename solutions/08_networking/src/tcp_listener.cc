@@ -1,5 +1,6 @@
 #include <netinet/tcp.h>
 
+#include <cassert>
 #include <cerrno>
 #include <starling/sleep.hh>
 #include <starling/tcp_listener.hh>
@@ -52,6 +53,7 @@ Task<TcpStream> TcpListener::accept() {
 }
 
 TcpStream TcpListener::try_accept() {
+    assert(fd_.valid() && "the listener was closed");
     OwnedFd connection = stream_.take();
     return connection.valid() ? TcpStream(fd_.driver(), std::move(connection)) : TcpStream();
 }

@@ -71,7 +71,7 @@ class StreamDeadline final : private Continuation, public Pooled {
         if (waiter_ == nullptr) return;
         // BEGIN 8.4: the timer has fired
         // Whoever waits is late: `expire`. But if the deadline has moved away in the meantime, it still has
-        // to come.
+        // to come. The clock to ask is the TimerService's: its `now()`.
         return todo_soft("8.4", "StreamDeadline::resume");
         // END 8.4
     }

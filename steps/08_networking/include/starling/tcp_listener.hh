@@ -35,7 +35,7 @@ class TcpListener {
 
     /// The next connection. One task at a time. \throws Cancelled, std::system_error
     Task<TcpStream> accept();
-    /// A connection that has been accepted already, or one that is not valid.
+    /// A connection that has been accepted already, or one that is not valid. \pre not closed
     TcpStream try_accept();
     /// A connection that nobody wanted after all: the next accept returns it. \pre nothing was read
     /// ahead on it or waits on it

@@ -2,11 +2,14 @@
 #include <gtest/gtest.h>
 
 #include <starling/atomic_steps.hh>
+#include <starling/story.hh>
 
 #include "probe.hh"
 
 namespace starling {
 namespace {
+
+using testing_support::Story;
 
 constexpr int kBatch = Mailbox::kBatch;
 
@@ -32,10 +35,13 @@ TEST(Ex9_2_Batches, MessagesOfOneTurnTravelTogether) {
     send_all(shards, probes);
     shards.turn(1);
     shards.turn(1);
-    EXPECT_EQ(probes.ran(), 0) << "shard 0 is still in its turn and may send more: three messages, "
-                                  "one trip of the cache line";
+    Story story("who may still send in this turn, and what does each trip of a cache line cost?");
+    story.step("shard 0 sends three messages to shard 1, and is still in its turn");
+    story.step("shard 1 looks for messages, twice");
+    story.expect("so many of them have run there", 0, probes.ran());
     shards.run();
-    EXPECT_EQ(probes.home(), 3);
+    story.step("shard 0 ends its turn, and both shards go on");
+    story.expect("so many of them have come home", 3, probes.home());
 }
 
 TEST(Ex9_2_Batches, AFullBatchDoesNotWaitForTheTurnToEnd) {

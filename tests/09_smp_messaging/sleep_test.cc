@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <starling/atomic_steps.hh>
+#include <starling/story.hh>
 #include <starling/submit.hh>
 #include <starling/virtual_clock.hh>
 #include <thread>
@@ -13,6 +14,7 @@ namespace starling {
 namespace {
 
 using namespace std::chrono_literals;
+using testing_support::Story;
 
 struct CountingUnparker final : Unparker {
     void unpark() noexcept override { ++count; }
@@ -61,11 +63,15 @@ TEST(Ex9_4_Sleep, AMessageThatIsHereKeepsTheShardAwake) {
 TEST(Ex9_4_Sleep, SomethingStagedKeepsTheShardAwake) {
     Sleeper sleeper;
     Probes own(1);
+    Story story("who publishes a staged message while its sender sleeps?");
     sleeper.shards.mailbox(1).send(0, own.all[0]);
-    EXPECT_FALSE(sleeper.go_to_sleep()) << "it would sleep on a message that nobody has published";
+    story.step("shard 1 sends a message; it is staged, nobody has published it");
+    story.step("shard 1 has nothing else to do and asks its mailbox");
+    story.expect("it may sleep", false, sleeper.go_to_sleep());
     sleeper.shards.mailbox(1).after_sleep();
     sleeper.shards.run();
-    EXPECT_EQ(own.home(), 1);
+    story.step("both shards go on");
+    story.expect("so many messages have come home", 1, own.home());
 }
 
 TEST(Ex9_4_Sleep, ASleeperIsWokenOnceForManyMessages) {

@@ -117,7 +117,8 @@ void Mailbox::stage(Lane& lane, Message& m) noexcept {
 
 void Mailbox::flush() noexcept {
     // BEGIN 9.2: batches
-    // Publish every lane in `unflushed_` that has staged messages, and empty the list.
+    // Publish every lane in `unflushed_` that has staged messages, and empty the list. A lane may be in
+    // it twice.
     return todo_soft("9.2", "Mailbox::flush");
     // END 9.2
 }
@@ -126,7 +127,8 @@ void Mailbox::publish(Lane& lane) noexcept {
     lane.ring.publish(std::memory_order_seq_cst);
     // BEGIN 9.4: sleep and wake without missing
     // Something was published for the shard behind `lane.to`. If it sleeps, wake it; several messages
-    // need only one wake-up, and a shard that is awake none.
+    // need only one wake-up, and a shard that is awake none. Which memory order lets this look come
+    // after the `publish` above for the other core, too?
     // END 9.4
 }
 

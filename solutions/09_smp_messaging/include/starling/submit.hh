@@ -87,6 +87,7 @@ class [[nodiscard]] SubmitOperation final : private StopNode, private Message {
         //| unless it is ready at once; or unless a stop came first: then the outcome is Cancelled. When
         //| it is over, which may be the second time, its result is the outcome, and so is whatever is
         //| thrown here. `op_` was made on this shard, so it ends on this shard, before the reply.
+        //| `mailbox_` is home's; here ask for this shard's: `mailbox("submit_to")`.
         //= return todo_soft("9.3", "SubmitOperation::resume");
         try {
             if (kPlain || !op_.has_value()) {
@@ -113,7 +114,8 @@ class [[nodiscard]] SubmitOperation final : private StopNode, private Message {
     void returned() noexcept override {
         // BEGIN 9.3: submit_to
         //| This shard is home again. When the last message of this operation is back: no stop concerns
-        //| it any more, and the waiter goes on. Soon, not inside this call.
+        //| it any more (`StopNode::unlink`; a Message has one as well), and the waiter goes on. Soon, not
+        //| inside this call.
         //= return todo_soft("9.3", "SubmitOperation::returned");
         if (--under_way_ > 0) return;
         StopNode::unlink();

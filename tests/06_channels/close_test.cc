@@ -2,8 +2,10 @@
 #include <gtest/gtest.h>
 #include <memory>
 #include <optional>
+#include <random>
 #include <starling/channel.hh>
 #include <starling/executor.hh>
+#include <starling/gate.hh>
 #include <starling/probes.hh>
 #include <starling/story.hh>
 
@@ -137,24 +139,30 @@ TEST(Ex6_3_Close, EveryValueIsReceivedOrComesBack) {
         std::mt19937 random(seed);
         int received = 0, came_back = 0, destroyed_in_channel = 0;
         {
+            Gate senders;
             Executor executor;
             executor.block_on([&]() -> Task<> {
-                auto [tx, rx] = channel<int>(1 + random() % 4);
-                for (int id = 0; id < 5; ++id) {
-                    spawn([](Sender<int> tx, int& came_back) -> Task<> {
-                        for (int i = 0; i < 20; ++i) {
-                            if (!co_await tx.send(i)) ++came_back;
-                        }
-                    }(tx, came_back))
-                        .detach();
+                {
+                    auto [tx, rx] = channel<int>(1 + random() % 4);
+                    for (int id = 0; id < 5; ++id) {
+                        spawn([](Sender<int> tx, Gate::Holder, int& came_back) -> Task<> {
+                            for (int i = 0; i < 20; ++i) {
+                                if (!co_await tx.send(i)) ++came_back;
+                            }
+                        }(tx, senders.hold(), came_back))
+                            .detach();
+                    }
+                    { auto gone = std::move(tx); }
+                    const int wanted = static_cast<int>(random() % 120);
+                    while (received < wanted && co_await rx.recv()) ++received;
+                    destroyed_in_channel = static_cast<int>(rx.size());
                 }
-                { auto gone = std::move(tx); }
-                const int wanted = static_cast<int>(random() % 120);
-                while (received < wanted && co_await rx.recv()) ++received;
-                destroyed_in_channel = static_cast<int>(rx.size());
+                co_await senders.close();
             });
         }
-        ASSERT_EQ(received + came_back + destroyed_in_channel, 100) << "seed " << seed;
+        ASSERT_EQ(received + came_back + destroyed_in_channel, 100)
+            << "seed " << seed << ": of 100 values " << received << " were received, " << came_back
+            << " came back to their senders, " << destroyed_in_channel << " went with the channel";
     }
 }
 

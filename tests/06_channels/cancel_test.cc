@@ -91,6 +91,21 @@ TEST(Ex6_4_Cancel, SendThatHappenedBeatsAStop) {
     story.expect("there is another one", false, rx.try_recv().has_value());
 }
 
+TEST(Ex6_4_Cancel, OperationMayGoAsSoonAsItIsPosted) {
+    Story story("outside of a scheduler a post may run its task at once: what is left after that?");
+    auto [tx, rx] = channel<int>(1);
+    auto op = std::make_unique<RecvOperation<int>>(rx.recv());
+    Context context;
+    context.request_stop();
+    testing_support::Waiter drops([&] { op.reset(); });
+    drops.set_context(&context);
+    op->start(drops);
+    story.step("a task that is stopped already waits for a value; it drops its operation");
+    story.expect("times it went on", 1, drops.resumed);
+    EXPECT_TRUE(tx.try_send(1));
+    story.expect("a value that is sent now stays in the channel", 1u, rx.size());
+}
+
 TEST(Ex6_4_GiveBack, ValueOfAReceiverThatIsDestroyedIsNotLost) {
     Story story(
         "the value was handed over, and its receiver's frame goes: where does the value go?");
@@ -164,6 +179,23 @@ TEST(Ex6_4_GiveBack, ReadyReceiverThatIsNeverAwaitedGivesItsValueBack) {
     story.expect("receive", 1, rx.try_recv().value_or(-1));
     story.expect("receive", 2, rx.try_recv().value_or(-1));
     story.expect("there is another one", false, rx.try_recv().has_value());
+}
+
+TEST(Ex6_4_GiveBack, ChannelMayBeGoneWhenAReceiveIsDestroyed) {
+    Story story("the receive has got its value, and both ends have gone: where is the channel?");
+    ScriptedPost posts;
+    testing_support::Waiter never_asks;
+    std::optional<RecvOperation<int>> op;
+    {
+        auto [tx, rx] = channel<int>(1);
+        EXPECT_TRUE(tx.try_send(1));
+        op.emplace(rx.recv());
+        op->start(never_asks);
+    }
+    op.reset();
+    posts.run_all();
+    story.step("start a receive: 1 is there already; both ends go, then the receive");
+    story.expect("times its task was resumed", 1, never_asks.resumed);
 }
 
 /// Everybody sends, receives, stops and destroys at random; whoever was posted runs at random.

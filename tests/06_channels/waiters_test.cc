@@ -159,6 +159,18 @@ TEST(Ex6_2_Fifo, DestroyedWaitersLeaveTheirLines) {
     story.expect("there is another one", false, rx.try_recv().has_value());
 }
 
+TEST(Ex6_2_Fifo, ReceiveThatIsAwaitedTwiceKeepsNothingAlive) {
+    testing_support::Waiter waiter;
+    auto [tx, rx] = channel<int>(1);
+    RecvOperation<int> receiver = rx.recv();
+    for (int i = 1; i <= 2; ++i) {
+        receiver.start(waiter);
+        EXPECT_TRUE(tx.try_send(i));
+        EXPECT_EQ(receiver.finish().value_or(-1), i);
+    }
+    EXPECT_EQ(waiter.resumed, 2);
+}  // A channel that is still alive here is a leak.
+
 TEST(Ex6_2_Tasks, EveryValueArrivesInOrder) {
     for (const std::size_t capacity : {1u, 2u, 3u, 16u, 1000u}) {
         auto [tx, rx] = channel<int>(capacity);

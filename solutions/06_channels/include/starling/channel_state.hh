@@ -74,7 +74,7 @@ class ChannelState : public Pooled {
         while (!ring_.empty()) ring_.pop_front();
         drop_ref();
     }
-    /// An end, or a receive that was granted, keeps this alive.
+    /// An end, or a receive that was started, keeps this alive.
     void add_ref() noexcept { ++refs_; }
     void drop_ref() noexcept {
         if (--refs_ == 0) delete this;
@@ -195,7 +195,7 @@ class SendOperation : public Waiter<SendOperation<T>> {
 template <class T>
 class RecvOperation : public Waiter<RecvOperation<T>> {
   public:
-    /// For `Receiver::recv`. \pre the receiver is there when it is awaited
+    /// For `Receiver::recv`. \pre the receiver is there until it is awaited or destroyed
     explicit RecvOperation(detail::ChannelState<T>& state) noexcept : state_(state) {}
     /// Takes along what `other` has received already. \pre `other` has not been started
     RecvOperation(RecvOperation&& other) noexcept
@@ -203,11 +203,16 @@ class RecvOperation : public Waiter<RecvOperation<T>> {
     ~RecvOperation() {
         if (value_.has_value()) [[unlikely]]
             give_back();
-        if (this->granted()) [[unlikely]]
+        if (started_) [[unlikely]]
             state_.drop_ref();
     }
 
     bool ready() { return value_.has_value() || state_.try_receive(value_); }
+    /// From here on this keeps the state alive: both ends may go before the awaiting task runs.
+    void start(Continuation& c) {
+        if (!std::exchange(started_, true)) state_.add_ref();
+        Waiter<RecvOperation>::start(c);
+    }
     std::optional<T> finish() {
         Waiter<RecvOperation>::finish();
         // Value and flag one by one: std::exchange reads them with one load, which has to wait for
@@ -221,12 +226,9 @@ class RecvOperation : public Waiter<RecvOperation<T>> {
     /// As Waiter asks: got a value, or none will come any more.
     bool try_now() {
         // BEGIN 6.2: waiters, first come first served
-        //| It is settled as soon as `try_receive` says so. From then on until it is destroyed, this keeps
-        //| the state alive (`add_ref`): by the time the awaiting task runs both ends may be gone.
+        //| It is settled as soon as `try_receive` says so.
         //= todo("6.2", "RecvOperation::try_now");
-        if (!state_.try_receive(value_)) return false;
-        state_.add_ref();
-        return true;
+        return state_.try_receive(value_);
         // END 6.2
     }
     /// That of the receivers.
@@ -242,8 +244,9 @@ class RecvOperation : public Waiter<RecvOperation<T>> {
         // END 6.4
     }
 
-    detail::ChannelState<T>& state_;  // Borrows; once granted, keeps it alive.
+    detail::ChannelState<T>& state_;  // Borrows; once started, keeps it alive.
     std::optional<T> value_;          // Until it is taken.
+    bool started_ = false;
 };
 
 }  // namespace starling

@@ -75,8 +75,6 @@ class Waiter {
     }
     /// Whether it stands in a line now.
     bool waiting() const noexcept { return state_ == State::waiting; }
-    /// Whether it has waited, and got what it wanted.
-    bool granted() const noexcept { return state_ == State::granted; }
 
   private:
     enum class State : unsigned char { idle, waiting, granted, stopped };
@@ -110,7 +108,8 @@ class Waiter {
 
     void leave(State state) noexcept {
         // BEGIN 6.2: waiters, first come first served
-        //| Out of both lists, into this state.
+        //| Out of both lists, into this state. Both bases of `place_` have an `unlink`: say which, as in
+        //| `place_.ListLink::unlink()`.
         //= return todo_soft("6.2", "Waiter::leave");
         place_.ListLink::unlink();
         place_.StopNode::unlink();
@@ -125,7 +124,8 @@ class Waiter {
     /// The context was stopped while it waits. Never called once it was granted.
     void end_early() noexcept {
         // BEGIN 6.4: an operation that is stopped
-        //| It leaves the line empty-handed, and is posted; it may be gone after that.
+        //| It leaves the line empty-handed, and is posted. Hold a TrampolineScope, or copy `line` and
+        //| `continuation` first: after the post `*this` may be gone.
         //= return todo_soft("6.4", "Waiter::end_early");
         abandon();
         post(place_.continuation);

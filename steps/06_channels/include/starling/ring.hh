@@ -75,7 +75,8 @@ class Ring {
   private:
     const std::size_t limit_;
     // BEGIN 6.1: the ring
-    // Your data members and helpers. A container of the standard library is a fine start.
+    // Your data members and helpers. A container of the standard library is a fine start; a
+    // std::deque allocates as it moves along, and 6.2 asks that passing values allocates nothing.
     // END 6.1
 };
 

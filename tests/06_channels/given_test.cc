@@ -41,6 +41,19 @@ TEST(Ex6_2_Semaphore, ReleaseServesEveryWaiterItCan) {
     EXPECT_FALSE(c.done());
 }
 
+TEST(Ex6_2_Semaphore, NobodyRunsBeforeEveryoneIsServed) {
+    Semaphore semaphore(0);
+    std::size_t seen = 99;
+    testing_support::Waiter looks([&] { seen = semaphore.available(); });
+    testing_support::Waiter other;
+    AcquireOperation a = semaphore.acquire(), b = semaphore.acquire();
+    a.start(looks);
+    b.start(other);
+    semaphore.release(2);
+    EXPECT_EQ(seen, 0u)
+        << "Ask yourself: two permits, two waiters; had the second got its own when the first ran?";
+}
+
 TEST(Ex6_2_Semaphore, LargeRequestIsNotStarvedBySmallOnes) {
     Semaphore semaphore(1);
     Started large(semaphore.acquire(3));

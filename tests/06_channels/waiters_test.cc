@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <map>
 #include <memory>
+#include <optional>
 #include <random>
 #include <starling/allocations.hh>
 #include <starling/channel.hh>
@@ -128,6 +129,22 @@ TEST(Ex6_2_Fifo, SenderThatRunsAtOnceFindsTheChannelInOrder) {
     story.expect("receive", 1, rx.try_recv().value_or(-1));
 }
 
+TEST(Ex6_2_Fifo, ReceiverMayDropTheChannelAsSoonAsItRuns) {
+    Story story("whoever you post may drop its operation, and the channel: when does it run?");
+    std::optional<Channel<int>> ends(channel<int>(1));
+    auto op = std::make_unique<RecvOperation<int>>(ends->receiver.recv());
+    int got = -1;
+    testing_support::Waiter drops([&] {
+        got = op->finish().value_or(-1);
+        op.reset();
+        ends.reset();
+    });
+    op->start(drops);
+    EXPECT_TRUE(bool(ends->sender.try_send(7)));
+    story.step("outside of a scheduler: a receiver waits that drops everything; send 7");
+    story.expect("it got", 7, got);
+}
+
 TEST(Ex6_2_Fifo, SenderInItsOwnChannelDoesNotKeepItAlive) {
     Story story("the channel owns an item that owns the channel: who lets go first?");
     struct Item {
@@ -211,7 +228,9 @@ TEST(Ex6_2_Tasks, EachSendersValuesKeepTheirOrder) {
 }
 
 TEST(Ex6_2_Tasks, PassingAValueAllocatesNothing) {
-    Story story("what do you allocate for one who waits?");
+    Story story(
+        "what do you allocate for one who waits? or does your ring allocate, once it has "
+        "reached its size?");
     auto [tx, rx] = channel<int>(4);
     Executor executor;
     executor.block_on([&, &tx = tx, &rx = rx]() -> Task<> {

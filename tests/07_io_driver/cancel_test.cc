@@ -42,7 +42,7 @@ TEST(Ex7_4_Cancel, StopSendsACancelAndWaitsForTheLastCompletion) {
     story.expect("cancels sent", std::size_t{1}, io.kernel.count(IoCode::cancel));
     story.expect("the cancel names the recv", r.op.key, io.kernel.taken.back().request.target);
     story.expect("the task has not gone on", 0, r.waiter.resumed);
-    io.kernel.complete(0, {.result = 0});
+    io.kernel.complete(io.kernel.taken.back().key, {.result = 0});  // The cancel's own.
     io.driver.poll();
     story.step("the kernel has taken the cancel");
     story.expect("the task has not gone on", 0, r.waiter.resumed);

@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <set>
+#include <starling/allocations.hh>
 #include <starling/scripted_ring.hh>
 #include <starling/story.hh>
 
@@ -83,6 +84,22 @@ TEST(Ex7_2_Submit, WhenTheKernelTakesNothingTheOperationWaitsForThePoll) {
     story.expect("the kernel has both, once", std::vector{a.request().fd, b.request().fd},
                  taken_fds(io));
     story.expect("B's key came along", b.key, io.kernel.taken.back().key);
+}
+
+TEST(Ex7_2_Submit, PushThatFindsNoRoomLeavesNothingBehind) {
+    ScriptedIo io(1);
+    io.op().submit();
+    io.kernel.next_enter = -EBUSY;
+    io.op().submit();
+    Story story("there was no room for the request: what becomes of the name it had got?");
+    const std::size_t before = test::allocations();
+    for (int i = 0; i < 1000; ++i) {
+        io.kernel.next_enter = -EBUSY;
+        io.driver.poll();
+    }
+    const std::size_t after = test::allocations();
+    story.step("submit A, which fills the queue, and B; poll a thousand times, each answers -EBUSY");
+    story.expect("allocations", std::size_t{0}, after - before);
 }
 
 TEST(Ex7_2_Submit, NobodyOvertakesThoseWhoWait) {

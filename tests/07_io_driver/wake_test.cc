@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <array>
 #include <atomic>
@@ -60,9 +61,13 @@ TEST(Ex7_5_Wake, DrainWithoutAnUnparkDoesNotBlock) {
 
 TEST(Ex7_5_Wake, UnparkLeavesErrnoAlone) {
     WakeFd wake;
+    const std::uint64_t full = ~std::uint64_t{1};  // The most an eventfd counts: see eventfd(2).
+    (void)!::write(wake.fd(), &full, sizeof full);
     errno = EDOM;
     wake.unpark();
-    EXPECT_EQ(EDOM, errno) << "unpark is called in the middle of other people's work";
+    EXPECT_EQ(EDOM, errno) << "unpark is called in the middle of other people's work"
+                           << "\nAsk yourself: what does a write to a full counter say?";
+    wake.unpark();
     EXPECT_TRUE(readable(wake));
 }
 
@@ -97,13 +102,17 @@ TEST(Ex7_5_Wake, WakeUpIsDrainedSoThatTheNextSleepIsOne) {
 
 TEST(Ex7_5_Wake, WatchThatHasEndedIsArmedAgain) {
     ScriptedIo io;
+    auto& wake = static_cast<WakeFd&>(*io.driver.unparker());
     io.driver.park(TimePoint::max());
     ASSERT_EQ(1U, io.kernel.count(IoCode::poll_multi));
+    wake.unpark();
     io.kernel.complete(io.kernel.taken.front().key, {.result = POLLIN, .more = false});
     io.driver.poll();
-    io.driver.park(TimePoint::max());
     Story story("no more will come: who ends the next sleep?");
-    story.step("park; the watch completes for the last time; park again");
+    story.step("park, unpark, the watch completes for the last time");
+    story.expect("still readable", false, readable(wake));
+    io.driver.park(TimePoint::max());
+    story.step("park again");
     story.expect("watches so far", std::size_t{2}, io.kernel.count(IoCode::poll_multi));
 }
 

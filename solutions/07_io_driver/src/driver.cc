@@ -112,8 +112,9 @@ void Driver::cancel(IoOp& op) {
     [[maybe_unused]] const IoRequest request{
         .code = IoCode::cancel, .fd = op.request().fd, .target = op.key};
     // BEGIN 7.4: cancel
-    //| Ask the kernel to end `op`: push `request`, with the key 0. The operation stays as it is until
-    //| its last completion says how it ended. When the queue is full the cancel waits in `cancels_`,
+    //| Ask the kernel to end `op`: push `request`, with the key 0. (The cancel has a completion of its
+    //| own; with op's key it would be taken for op's last one.) The operation stays as it is until its
+    //| last completion says how it ended. When the queue is full the cancel waits in `cancels_`,
     //| and is never dropped. An operation without a key is not the kernel's yet: `flush` deals with it.
     //= (void)op;
     //= todo("7.4", "Driver::cancel");

@@ -1,5 +1,6 @@
 // Linked into every test and demo: an unfinished exercise ends the process with its sentence,
 // whatever happens after the stub ran: std::terminate, a failed assertion, a signal, or silence.
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -32,7 +33,7 @@ void write_line(const char* text) noexcept {
 extern "C" void on_signal(int signal) {
     if (sentence[0] == '\0' && signal == SIGALRM) {  // See watchdog.hh.
         write_line("gave up: somebody has waited for seconds, and what they wait for does not come");
-        ::_exit(1);
+        ::syscall(SYS_exit_group, 1);  // A leak check would have nothing to add.
     }
     if (sentence[0] == '\0') {  // Not about a stub: return, and it happens again without us.
         for (const Guarded& g : guarded) {

@@ -53,7 +53,7 @@ class ManualScheduler final : public Scheduler {
     }
 
     /// Runs batches until nothing is queued, at most `batches_max` of them.
-    /// \return whether it is idle
+    /// \return whether it is idle: nothing is queued now, even if the last batch allowed did that
     bool run_until_idle(std::size_t batches_max = 1'000'000) {
         // BEGIN 3.1: manual scheduler
         // One batch after the other, until one runs nothing, but no more than `batches_max`.

@@ -100,7 +100,7 @@ class Executor final : public Scheduler, private EventSource {
         return spawn([task = std::move(task)]() mutable { return std::move(task); }, options);
     }
 
-    /// Runs the loop until `done()`, which is asked once per turn. \throws Deadlock
+    /// Runs the loop until `done()`, which is asked at least once per turn. \throws Deadlock
     void run_until(const std::function<bool()>& done);
 
     /// One turn without sleeping: a poll of every source, and a batch. For several executors on one

@@ -215,8 +215,9 @@ class [[nodiscard]] JoinHandle : private StopNode {
         assert(task_ != nullptr && "awaited a join handle that holds no task");
         // BEGIN 4.2: spawn and JoinHandle
         // Post `c` when the task has ended: at once if it has, otherwise it becomes the waiter,
-        // kept here too, for on_stop. A stop of c's context (if it has one) calls on_stop once
-        // this is linked there.
+        // kept here too, for on_stop. Hear of a stop of c's context, if it has one. Mind the order:
+        // two statements here can post, `post` itself and, in a context that is stopped already,
+        // `link`, which calls `on_stop` at once; after either, this may be destroyed.
         todo("4.2", "JoinHandle::start");
         // END 4.2
     }
@@ -227,7 +228,8 @@ class [[nodiscard]] JoinHandle : private StopNode {
     T finish() {
         unlink();
         // BEGIN 4.2: spawn and JoinHandle
-        // If the await was stopped: Cancelled, and the handle stays as it was. Otherwise take the
+        // If the await was stopped: forget the withdrawal and throw Cancelled; the handle is as
+        // good as before, and may be awaited again. Otherwise take the
         // outcome, let go of the task, and return the value or throw: a stopped outcome is a
         // TaskAborted, with the task's name, because it is not our own task that was stopped.
         todo("4.2", "JoinHandle::finish");

@@ -49,7 +49,8 @@ class SleepOperation : private StopNode, private Timer {
     bool stopped() const noexcept { return target() != nullptr; }
     void finish() {
         // BEGIN 5.4: sleep
-        // Hear of no stop any more; throw Cancelled if there was one.
+        // Hear of no stop any more (`StopNode::unlink`; the timer has an `unlink`, too); throw
+        // Cancelled if there was one.
         todo("5.4", "SleepOperation::finish");
         // END 5.4
     }

@@ -16,7 +16,7 @@
 //
 // Invariants: a deadline is rounded *up* to its tick, so no timer fires early; an occupied slot of
 // level L is later than the current tick's digit L, so nothing ever wraps around; timers of the
-// same tick fire in the order in which they were inserted.
+// same tick fire in the order in which they were inserted (but see `advance`, of `moves_max`).
 //
 // Affinity: owner shard. Source: Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", 1987.
 #pragma once
@@ -90,6 +90,7 @@ class TimerWheel {
 
     /// Turns the hand to `now`, never back. What is due can be popped afterwards. Moves at most
     /// `moves_max` timers between levels, then stops short: `due()` says that there is more to do.
+    /// One that is inserted then may overtake those of the same tick that are still falling.
     /// O(occupied slots passed + timers moved), however far it turns.
     void advance(TimePoint now, std::size_t moves_max = kUnlimited);
 

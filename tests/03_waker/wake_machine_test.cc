@@ -50,6 +50,17 @@ TEST(Ex3_2_WakeWhenIdle, TwoWakesAtOnceSendOnce) {
     }
 }
 
+TEST(Ex3_2_WakeWhenIdle, WakeThatChangesNoStatePublishesAllTheSame) {
+    Story story("it will run anyway; but will that run see what this waker wrote before?");
+    Machine machine;
+    machine.wake();
+    const int before = ScriptedAtomic<WakeState>::updates;
+    machine.wake();
+    story.step("a target is woken twice");
+    story.expect("the second wake() wrote the state, in a read-modify-write", true,
+                 ScriptedAtomic<WakeState>::updates > before);
+}
+
 TEST(Ex3_2_WakeWhenIdle, EightThreadsSendOnce) {
     WakeMachine<> machine;
     std::atomic<int> sent{0};
@@ -171,6 +182,19 @@ TEST(Ex3_3_WakeWhileRunning, SecondWakeInTheMiddleOfTheEndCountsOnce) {
         story.expect("runs that follow", 1, int{again} + int{they_send});
         story.expect("its state", WakeState::scheduled, machine.state());
     }
+}
+
+TEST(Ex3_3_WakeWhileRunning, EndThatFindsNotifiedReadsWhatItOverwrites) {
+    Story story("one more wake comes between your look and your store: do you acquire from it?");
+    Machine machine;
+    machine.wake();
+    machine.begin_run();
+    machine.wake();
+    const int before = ScriptedAtomic<WakeState>::updates;
+    story.step("a target is woken while it runs");
+    story.expect("end_run(): run once more", true, machine.end_run());
+    story.expect("it left notified by a read-modify-write", true,
+                 ScriptedAtomic<WakeState>::updates > before);
 }
 
 // Again a matter of memory order: the second run must see what the waker wrote during the first.

@@ -141,6 +141,26 @@ TEST(Ex3_5_CloneAndDrop, WakeWhileTheTargetRunsRunsItOnceMore) {
     story.expect("holders: slot and waker", 2u, waker.use_count());
 }
 
+TEST(Ex3_5_CloneAndDrop, TargetThatWakesItselfLetsOthersRun) {
+    Story story("a target that wakes itself every time it runs: when do the others have a turn?");
+    ManualScheduler scheduler;
+    int runs = 0;
+    Waker waker;
+    WakeSlot slot(scheduler.inbox(), [&] {
+        if (++runs < 1000) waker.wake();  // A bound, so that a wrong loop ends too.
+    });
+    waker = slot.waker();
+    waker.wake();
+    scheduler.run_batch();
+    story.step("one batch");
+    story.expect("runs", 1, runs);
+    scheduler.run_batch();
+    story.step("a second batch");
+    story.expect("runs", 2, runs);
+    story.expect("the scheduler becomes idle", true, scheduler.run_until_idle(2000));
+    story.expect("runs", 1000, runs);
+}
+
 TEST(Ex3_5_CloneAndDrop, EveryBurstRunsOnce) {
     ManualScheduler scheduler;
     int runs = 0;

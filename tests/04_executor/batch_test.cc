@@ -25,11 +25,11 @@ using testing_support::Story;
 using testing_support::Waiter;
 
 TEST(Ex4_1_Batch, QueuedWorkRunsOldestFirst) {
-    Executor executor;
     std::vector<std::string> log;
     Waiter a([&] { log.push_back("a"); });
     Waiter b([&] { log.push_back("b"); });
     Waiter c([&] { log.push_back("c"); });
+    Executor executor;
     for (Waiter* task : {&a, &b, &c}) executor.schedule(*task);
     EXPECT_TRUE(log.empty()) << "schedule only queues";
     EXPECT_TRUE(executor.run_once()) << "there was something to do";
@@ -39,8 +39,8 @@ TEST(Ex4_1_Batch, QueuedWorkRunsOldestFirst) {
 
 TEST(Ex4_1_Batch, BatchRunsAtMostItsCount) {
     Story story("a batch has two bounds; which of them counts here?");
-    Executor executor({.batch_max = 10});
     std::deque<Waiter> tasks(25);
+    Executor executor({.batch_max = 10});
     for (Waiter& task : tasks) executor.schedule(task);
     story.step("25 continuations are queued; batch_max is 10");
     for (const std::uint64_t expected : {10u, 20u, 25u}) {
@@ -53,12 +53,12 @@ TEST(Ex4_1_Batch, BatchRunsAtMostItsCount) {
 TEST(Ex4_1_Batch, SourcesArePolledHoweverMuchThereIsToDo) {
     Story story("a task that always queues itself again: when does the loop look at the network?");
     VirtualClock clock;  // It stands still: only the count can end a batch.
-    Executor executor({.clock = &clock});
-    ScriptedSource source(executor);
     int left = 100'000;  // A bound, so that a wrong loop ends too.
     Waiter forever([&] {
         if (--left > 0) post(forever);
     });
+    Executor executor({.clock = &clock});
+    ScriptedSource source(executor);
     executor.schedule(forever);
     story.step("a continuation posts itself every time it runs; ten turns");
     for (int i = 0; i < 10; ++i) executor.run_once();
@@ -69,9 +69,9 @@ TEST(Ex4_1_Batch, SourcesArePolledHoweverMuchThereIsToDo) {
 }
 
 TEST(Ex4_1_Batch, TurnRunsWhatTheSourcesBring) {
+    Waiter event;
     Executor executor;
     ScriptedSource source(executor);
-    Waiter event;
     source.on_poll = [&] {
         if (source.polls == 2) post(event);
     };
@@ -84,8 +84,8 @@ TEST(Ex4_1_Batch, TurnRunsWhatTheSourcesBring) {
 TEST(Ex4_1_Batch, BatchEndsWhenItsTimeIsUp) {
     Story story("the count is far away; who else may end the batch?");
     VirtualClock clock;
-    Executor executor({.clock = &clock, .batch_max = 10'000, .batch_time = 5ms});
     std::deque<Waiter> tasks;
+    Executor executor({.clock = &clock, .batch_max = 10'000, .batch_time = 5ms});
     for (int i = 0; i < 1000; ++i) {
         executor.schedule(tasks.emplace_back([&] { clock.advance(1ms); }));
     }
@@ -104,8 +104,8 @@ TEST(Ex4_1_Batch, FastBatchSeldomReadsTheClock) {
         }
         mutable int reads = 0;
     } clock;
-    Executor executor({.clock = &clock});
     std::deque<Waiter> tasks(256);
+    Executor executor({.clock = &clock});
     for (Waiter& task : tasks) executor.schedule(task);
     clock.reads = 0;
     executor.run_once();
@@ -114,10 +114,10 @@ TEST(Ex4_1_Batch, FastBatchSeldomReadsTheClock) {
 }
 
 TEST(Ex4_1_Batch, PostGoesToTheExecutorThatRuns) {
-    Executor left;
-    Executor right;
     Waiter second;
     Waiter first([&] { post(second); });
+    Executor left;
+    Executor right;
     left.schedule(first);
     run_turns(right);
     EXPECT_EQ(first.resumed, 0) << "it was scheduled on the other one";
@@ -145,9 +145,9 @@ struct Bare {
 
 TEST(Ex4_1_Batch, AlwaysReadyTaskGivesWay) {
     Story story("nothing ever makes it wait: what makes it stop, so that the other can run?");
-    Executor executor({.batch_max = 2});
     int greedy = 0;
     int other = 0;
+    Executor executor({.batch_max = 2});
     Bare first(executor, take_ready(10'000, greedy));
     Bare second(executor, take_ready(1, other));
     executor.run_once();
@@ -160,9 +160,9 @@ TEST(Ex4_1_Batch, AlwaysReadyTaskGivesWay) {
 
 TEST(Ex4_1_Batch, EachContinuationHasAFullBudget) {
     Story story("the task before it has used some of the budget: whose budget is that?");
-    Executor executor({.batch_max = 2});
     int before = 0;
     int after = 0;
+    Executor executor({.batch_max = 2});
     Bare first(executor, take_ready(kReadyBudget - 10, before));
     Bare second(executor, take_ready(kReadyBudget - 10, after));
     executor.run_once();
@@ -172,38 +172,42 @@ TEST(Ex4_1_Batch, EachContinuationHasAFullBudget) {
     run_turns(executor);
 }
 
-/// Yields until it is told to stop, and counts.
+/// Yields until it is told to stop, and counts. (It has a bound, so that a wrong batch ends too.)
 Task<> count_turns(const bool& stop, int& count) {
-    while (!stop) {
+    while (!stop && count < 10'000) {
         ++count;
         co_await testing_support::Yield{};
     }
 }
 
 TEST(Ex4_1_Priorities, EachGetsItsWeightAndNobodyStarves) {
-    Executor executor({.batch_max = 21 * 10});
+    Story story("each of them always has more to do: when is the turn over?");
     bool stop = false;
     int high = 0;
     int normal = 0;
     int low = 0;
+    Executor executor({.batch_max = 21 * 10});
     Bare a(executor, count_turns(stop, low), Priority::low);
     Bare b(executor, count_turns(stop, normal), Priority::normal);
     Bare c(executor, count_turns(stop, high), Priority::high);
     executor.run_once();
-    EXPECT_EQ(high, 160) << "16 of 21";
-    EXPECT_EQ(normal, 40) << "4 of 21";
-    EXPECT_EQ(low, 10) << "1 of 21: little, but not nothing";
+    story.step("three tasks yield for ever; one turn of 210");
+    story.expect("the high one ran (16 of 21)", 160, high);
+    story.expect("the normal one ran (4 of 21)", 40, normal);
+    story.expect("the low one ran (1 of 21: little, but not nothing)", 10, low);
     stop = true;
     run_turns(executor);
 }
 
 TEST(Ex4_1_Priorities, LowOneAloneGetsEverything) {
-    Executor executor({.batch_max = 100});
+    Story story("nobody competes with it, and it always has more to do: when is the turn over?");
     bool stop = false;
     int low = 0;
+    Executor executor({.batch_max = 100});
     Bare task(executor, count_turns(stop, low), Priority::low);
     executor.run_once();
-    EXPECT_EQ(low, 100) << "a weight only counts where somebody competes";
+    story.step("a task of low priority yields for ever; one turn of 100");
+    story.expect("it ran", 100, low);
     stop = true;
     run_turns(executor);
 }

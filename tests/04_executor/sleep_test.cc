@@ -177,11 +177,11 @@ TEST(Ex4_5_Sleep, NobodySleepsWhenASourceRefuses) {
     Story story("one has found work after all: who has been told that the loop sleeps?");
     ScriptedParker parker;
     Log log;
+    Hold hold;
     Executor executor({.parker = &parker});
     ScriptedSource a(executor, "a");
     ScriptedSource b(executor, "b");
     ScriptedSource c(executor, "c");
-    Hold hold;
     for (ScriptedSource* source : {&a, &b, &c}) source->log = parker.log = &log;
     b.is_active = true;
     b.on_before_sleep = [] { return false; };
@@ -197,10 +197,10 @@ TEST(Ex4_5_Sleep, NobodySleepsWhenASourceRefuses) {
 
 TEST(Ex4_5_Sleep, EverySourceHearsOfTheSleepAndOfItsEnd) {
     ScriptedParker parker;
+    Hold hold;
     Executor executor({.parker = &parker});
     ScriptedSource a(executor);
     ScriptedSource b(executor);
-    Hold hold;
     a.is_active = true;
     a.next_deadline = TimePoint::min();
     parker.on_park = [&] {
@@ -221,10 +221,10 @@ TEST(Ex4_5_Sleep, DeadlinesAreReadLast) {
     Story story("before_sleep may start a timer: when must its deadline be read?");
     VirtualClock clock;
     VirtualParker parker(clock);
+    Hold hold;
     Executor executor({.parker = &parker, .clock = &clock});
     ScriptedSource timer(executor);
     ScriptedSource last(executor);
-    Hold hold;
     timer.is_active = true;
     last.on_before_sleep = [&] {
         timer.next_deadline = clock.now() + 10ms;
@@ -242,10 +242,10 @@ TEST(Ex4_5_Sleep, DeadlinesAreReadLast) {
 TEST(Ex4_5_Sleep, SleepsUntilTheEarliestDeadline) {
     VirtualClock clock;
     VirtualParker parker(clock);
+    Hold hold;
     Executor executor({.parker = &parker, .clock = &clock});
     ScriptedSource late(executor);
     ScriptedSource early(executor);
-    Hold hold;
     late.is_active = early.is_active = true;
     late.next_deadline = clock.now() + 5s;
     early.next_deadline = clock.now() + 3s;

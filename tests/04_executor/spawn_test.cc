@@ -19,6 +19,7 @@ using testing_support::Hold;
 using testing_support::run_turns;
 using testing_support::Story;
 using testing_support::Tracked;
+using testing_support::Waiter;
 using testing_support::Yield;
 
 /// Awaits `handle` and writes down what came: a value, or what was thrown.
@@ -64,8 +65,8 @@ Task<int> fail() {
 
 TEST(Ex4_2_Spawn, TaskBeginsInTheLoop) {
     Story story("spawn may be called anywhere; when may the new task run?");
-    Executor executor;
     bool ran = false;
+    Executor executor;
     executor.spawn(set(ran)).detach();
     story.step("spawn");
     story.expect("the task has run", false, ran);
@@ -77,8 +78,8 @@ TEST(Ex4_2_Spawn, TaskBeginsInTheLoop) {
 }
 
 TEST(Ex4_2_Spawn, AmbientSpawnComesToTheExecutorThatRuns) {
-    Executor executor;
     bool ran = false;
+    Executor executor;
     EXPECT_THROW(spawn(set(ran)).detach(), std::logic_error) << "no executor runs on this thread";
     executor.spawn([&]() -> Task<> {
         spawn(set(ran)).detach();
@@ -90,9 +91,9 @@ TEST(Ex4_2_Spawn, AmbientSpawnComesToTheExecutorThatRuns) {
 
 TEST(Ex4_2_Spawn, CallableLivesAsLongAsItsTask) {
     Story story("the task refers to the lambda's captures: who keeps the lambda?");
-    Executor executor;
     Hold hold;
     int seen = 0;
+    Executor executor;
     executor.spawn([&, tracked = Tracked(7)]() -> Task<> {
         co_await hold;
         seen = tracked.value;
@@ -120,9 +121,9 @@ TEST(Ex4_2_Spawn, CallableThatThrowsLeavesNothingBehind) {
 
 TEST(Ex4_2_Join, HandleGivesTheValueOnce) {
     Story story("the task ends while somebody waits for it: who tells the waiter?");
-    Executor executor;
     Hold hold;
     std::string log;
+    Executor executor;
     auto handle = executor.spawn(hold_and_return(hold, 42));
     executor.spawn(report(handle, log)).detach();
     run_turns(executor);
@@ -137,8 +138,8 @@ TEST(Ex4_2_Join, HandleGivesTheValueOnce) {
 }
 
 TEST(Ex4_2_Join, TaskThatHasEndedIsReady) {
-    Executor executor;
     std::string log;
+    Executor executor;
     auto handle = executor.spawn(answer());
     run_turns(executor);
     EXPECT_TRUE(handle.done());
@@ -148,8 +149,8 @@ TEST(Ex4_2_Join, TaskThatHasEndedIsReady) {
 }
 
 TEST(Ex4_2_Join, ExceptionArrivesAtTheAwaiter) {
-    Executor executor;
     std::string log;
+    Executor executor;
     auto handle = executor.spawn(fail());
     executor.spawn(report(handle, log)).detach();
     EXPECT_TRUE(run_turns(executor));
@@ -157,9 +158,9 @@ TEST(Ex4_2_Join, ExceptionArrivesAtTheAwaiter) {
 }
 
 TEST(Ex4_2_Join, ResultMayBeMoveOnlyOrAReference) {
-    Executor executor;
     int object = 1;
     bool same = false;
+    Executor executor;
     auto box = executor.spawn(
         []() -> Task<std::unique_ptr<int>> { co_return std::make_unique<int>(5); });
     auto reference = executor.spawn([&]() -> Task<int&> { co_return object; });
@@ -175,8 +176,8 @@ TEST(Ex4_2_Join, ResultMayBeMoveOnlyOrAReference) {
 
 TEST(Ex4_2_Join, DroppedHandleLetsTheTaskRunOn) {
     Story story("nobody holds the handle any more, but the frame still waits: who frees it?");
-    Executor executor;
     Hold hold;
+    Executor executor;
     { auto dropped = executor.spawn(hold_and_return(hold, 1)); }
     run_turns(executor);
     story.step("a task is spawned, its handle is dropped; the task waits");
@@ -189,8 +190,8 @@ TEST(Ex4_2_Join, DroppedHandleLetsTheTaskRunOn) {
 }
 
 TEST(Ex4_2_Join, HandleDroppedWhileTheTaskWaitsLetsItRunOn) {
-    Executor executor;
     Hold hold;
+    Executor executor;
     auto handle = executor.spawn(hold_and_return(hold, 1));
     run_turns(executor);
     handle.detach();
@@ -252,8 +253,8 @@ Task<> wait_for_stop(std::string& log) {
 
 TEST(Ex4_2_Abort, AwaitsOfAnAbortedTaskThrow) {
     Story story("abort is a request: where does the task learn of it, and its awaiter of the end?");
-    Executor executor;
     std::string log;
+    Executor executor;
     auto handle = executor.spawn(wait_for_stop(log), {.name = "waiting"});
     executor.spawn(report(handle, log)).detach();
     executor.run_once();
@@ -267,8 +268,8 @@ TEST(Ex4_2_Abort, AwaitsOfAnAbortedTaskThrow) {
 }
 
 TEST(Ex4_2_Abort, TaskThatHasNotBegunRunsUpToItsFirstAwait) {
-    Executor executor;
     std::string log;
+    Executor executor;
     auto handle = executor.spawn([&]() -> Task<> {
         log += "begun ";
         co_await Yield{};
@@ -281,8 +282,8 @@ TEST(Ex4_2_Abort, TaskThatHasNotBegunRunsUpToItsFirstAwait) {
 }
 
 TEST(Ex4_2_Abort, AbortAfterTheEndChangesNothing) {
-    Executor executor;
     std::string log;
+    Executor executor;
     auto handle = executor.spawn(answer());
     run_turns(executor);
     handle.abort();
@@ -293,9 +294,9 @@ TEST(Ex4_2_Abort, AbortAfterTheEndChangesNothing) {
 
 TEST(Ex4_2_Abort, StoppingTheAwaiterLeavesTheTaskAlone) {
     Story story("whose stop is it: the awaiter's, or the task's?");
-    Executor executor;
     Hold hold;
     std::string log;
+    Executor executor;
     auto handle = executor.spawn(hold_and_return(hold, 42));
     auto awaiter = executor.spawn(report(handle, log));
     run_turns(executor);
@@ -312,6 +313,51 @@ TEST(Ex4_2_Abort, StoppingTheAwaiterLeavesTheTaskAlone) {
     story.expect("what they got", std::string("cancelled 42 "), log);
 }
 
+TEST(Ex4_2_Abort, HandleWhoseAwaitWasStoppedIsAsGoodAsBefore) {
+    Story story("the handle is awaited again: what does it still remember of the first await?");
+    std::string log;
+    Executor executor;
+    auto handle = executor.spawn(wait_for_stop(log), {.name = "waiting"});
+    auto awaiter = executor.spawn([&]() -> Task<> { co_await handle; });
+    executor.run_once();
+    awaiter.abort();
+    executor.run_once();
+    story.step("a task waits, another one awaits it; the awaiter is aborted");
+    story.expect("the awaiter has ended", true, awaiter.done());
+    executor.spawn(report(handle, log)).detach();
+    executor.run_once();
+    handle.abort();
+    story.step("a second one awaits the same handle; now the task itself is aborted");
+    story.expect("the executor becomes idle", true, run_turns(executor));
+    story.expect("what the second one got",
+                 std::string("begun stopped cleaned aborted: the task 'waiting' was aborted "),
+                 log);
+}
+
+TEST(Ex4_2_Abort, AwaitInAStoppedContextEndsAtOnce) {
+    Story story("the stop was there before the await: who calls on_stop, and what must it find?");
+    Hold hold;
+    Context stopped("stopped");
+    Waiter waiter;
+    waiter.set_context(&stopped);
+    Executor executor;
+    auto handle = executor.spawn(hold_and_return(hold, 42));
+    run_turns(executor);
+    Executor::Enter scope(executor);
+    stopped.request_stop();
+    handle.start(waiter);
+    run_turns(executor);
+    story.step("a task waits; its handle is awaited in a context that is stopped already");
+    story.expect("times the awaiter was resumed", 1, waiter.resumed);
+    story.expect("what it got: stopped", true, handle.stopped());
+    EXPECT_THROW(handle.finish(), Cancelled);
+    hold.go();
+    run_turns(executor);
+    story.step("then the task ends");
+    story.expect("times the awaiter was resumed", 1, waiter.resumed);
+    story.expect("the result", 42, handle.finish());
+}
+
 TEST(Ex4_2_Abort, EndThatWasFirstBeatsTheStopOfTheAwaiter) {
     Executor executor({.batch_max = 1});  // One continuation a turn.
     Hold hold;
@@ -320,7 +366,7 @@ TEST(Ex4_2_Abort, EndThatWasFirstBeatsTheStopOfTheAwaiter) {
     auto awaiter = executor.spawn(report(handle, log));
     run_turns(executor);
     let_go(executor, hold);
-    while (!handle.done()) executor.run_once();
+    while (handle.valid() && !handle.done()) executor.run_once();
     EXPECT_EQ(log, "") << "the task has ended, and its awaiter is queued";
     awaiter.abort();
     EXPECT_TRUE(run_turns(executor));
@@ -329,8 +375,8 @@ TEST(Ex4_2_Abort, EndThatWasFirstBeatsTheStopOfTheAwaiter) {
 
 TEST(Ex4_2_Abort, AwaiterThatIsStoppedWithItsTaskIsCancelled) {
     Story story("both were asked to stop: did the child fail, so that the parent must handle it?");
-    Executor executor;
     std::string log;
+    Executor executor;
     auto handle = executor.spawn(wait_for_stop(log), {.name = "child"});
     auto awaiter = executor.spawn([&]() -> Task<> { co_await handle; }, {.name = "parent"});
     executor.run_once();
@@ -346,9 +392,9 @@ TEST(Ex4_2_Abort, AwaiterThatIsStoppedWithItsTaskIsCancelled) {
 }
 
 TEST(Ex4_2_Spawn, LiveTasksHaveNames) {
-    Executor executor;
     Hold first;
     Hold second;
+    Executor executor;
     auto a = executor.spawn(hold_and_return(first, 1), {.name = "alpha"});
     auto b = executor.spawn(hold_and_return(second, 2), {.name = "beta"});
     run_turns(executor);

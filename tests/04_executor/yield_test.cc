@@ -47,8 +47,8 @@ TEST(Ex4_4_Yield, ResumesFromTheLoopAndNotFromTheCall) {
 
 TEST(Ex4_4_Yield, LoopOfYieldsDoesNotStarveTheSources) {
     Story story("a task that never waits for anything: does the loop ever look outside?");
-    Executor executor;
     bool event = false;
+    Executor executor;
     ScriptedSource source(executor);
     source.on_poll = [&] { event = source.polls >= 10; };
     int turns = 0;

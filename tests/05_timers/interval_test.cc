@@ -14,8 +14,8 @@ using namespace std::chrono_literals;
 
 /// When the ticks of a 10 ms interval arrive if its consumer is busy from 10 ms to 35 ms.
 std::vector<int> arrivals(MissedTick missed) {
-    TimerBed bed;
     std::vector<int> at_ms;
+    TimerBed bed;
     bed.run([&]() -> Task<> {
         Interval interval(10ms, missed);
         for (int i = 0; i < 5; ++i) {
@@ -78,8 +78,8 @@ TEST(Ex5_4_Interval, StoppedTickIsNotConsumed) {
 
 TEST(Ex5_4_Periodic, CallsUntilItIsAborted) {
     Story story("what ends a loop that never ends?");
-    TimerBed bed;
     int calls = 0;
+    TimerBed bed;
     bed.run([&]() -> Task<> {
         auto handle = spawn_periodic(10ms, [&] { ++calls; });
         co_await sleep(95ms);
@@ -93,9 +93,9 @@ TEST(Ex5_4_Periodic, CallsUntilItIsAborted) {
 
 TEST(Ex5_4_Periodic, CallsNeverOverlap) {
     Story story("the function takes longer than the period: when is the next call?");
-    TimerBed bed;
     int running = 0;
     std::vector<int> begins;
+    TimerBed bed;
     bed.run([&]() -> Task<> {
         auto handle = spawn_periodic(10ms, [&]() -> Task<> {
             EXPECT_EQ(++running, 1);
@@ -113,8 +113,8 @@ TEST(Ex5_4_Periodic, CallsNeverOverlap) {
 
 TEST(Ex5_4_Periodic, ExceptionEndsItAndArrivesAtTheHandle) {
     Story story("where does an exception of a task nobody awaits at the moment go?");
-    TimerBed bed;
     int calls = 0;
+    TimerBed bed;
     bed.run([&]() -> Task<> {
         auto handle = spawn_periodic(10ms, [&] {
             if (++calls == 3) throw std::runtime_error("third time");

@@ -82,8 +82,8 @@ TEST(Ex5_4_Sleep, ExecutorSleepsOnceHoweverLong) {
 
 TEST(Ex5_4_Sleep, SleepersWakeInTheOrderOfTheirDeadlines) {
     Story story("in which order does the wheel give out what is due?");
-    TimerBed bed;
     std::vector<int> woken;
+    TimerBed bed;
     auto sleeper = [&](int id, Duration delay) -> Task<> {
         co_await sleep(delay);
         woken.push_back(id);
@@ -100,8 +100,8 @@ TEST(Ex5_4_Sleep, SleepersWakeInTheOrderOfTheirDeadlines) {
 
 TEST(Ex5_4_Sleep, StoppedSleeperWakesAtOnce) {
     Story story("who tells the sleeper that its task is to stop?");
-    TimerBed bed;
     bool cancelled = false;
+    TimerBed bed;
     bed.run([&]() -> Task<> {
         auto sleeper = spawn([&]() -> Task<> {
             try {
@@ -216,10 +216,10 @@ TEST(Ex5_4_Sleep, MoveBeforeTheStartKeepsTheDeadline) {
 
 TEST(Ex5_4_Sleep, ManyThatExpireTogetherLetOthersRun) {
     Story story("how many may one poll post before somebody else gets a turn?");
-    TimerBed bed;
     constexpr int kSleepers = 5000;
     int woken = 0;
     int turns_meanwhile = 0;
+    TimerBed bed;
     bed.run([&]() -> Task<> {
         for (int i = 0; i < kSleepers; ++i) {
             spawn([&]() -> Task<> {
@@ -240,9 +240,9 @@ TEST(Ex5_4_Sleep, ManyThatExpireTogetherLetOthersRun) {
 }
 
 TEST(Ex5_4_Sleep, TwentyThousandSleepersEachWakeInTime) {
-    TimerBed bed;
     int late = 0;
     int woken = 0;
+    TimerBed bed;
     auto sleeper = [&](Duration delay) -> Task<> {
         const TimePoint deadline = bed.clock.now() + delay;
         co_await sleep(delay);

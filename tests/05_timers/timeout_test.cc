@@ -66,8 +66,8 @@ TEST(Ex5_5_Timeout, TimerIsDisarmedWhenTheOperationEnds) {
 
 TEST(Ex5_5_Timeout, WaitsUntilTheLoserHasEnded) {
     Story story("a stop is a request: when may the frame that the loser uses go on?");
-    TimerBed bed;
     bool loser_ended = false;
+    TimerBed bed;
     bed.run([&]() -> Task<> {
         auto slow_to_end = [&]() -> Task<int> {
             try {
@@ -128,8 +128,8 @@ TEST(Ex5_5_Timeout, WhatIsReadyNeedsNoTime) {
 
 TEST(Ex5_5_Timeout, OuterStopReachesTheOperationAndIsNoTimeout) {
     Story story("who hears of a stop from outside, and what does the awaiter see then?");
-    TimerBed bed;
     std::string result = "none";
+    TimerBed bed;
     bed.run([&]() -> Task<> {
         auto task = spawn(
             [&]() -> Task<> { result = co_await outcome_of(timeout(answer_after(1h), 30min)); });
@@ -144,6 +144,33 @@ TEST(Ex5_5_Timeout, OuterStopReachesTheOperationAndIsNoTimeout) {
     story.expect("result", std::string("cancelled"), result);
     story.expect("ms that have passed", 5, elapsed_ms(bed));
     story.expect("a timer is still armed", false, bed.timers.active());
+}
+
+TEST(Ex5_5_Timeout, OuterStopBeatsATimeoutThatComesWhileItEnds) {
+    Story story("the time is over, but somebody else has stopped it before: whose stop was it?");
+    std::string result = "none";
+    TimerBed bed;
+    bed.run([&]() -> Task<> {
+        auto slow_to_end = []() -> Task<int> {
+            try {
+                co_await sleep(1h);
+            } catch (const Cancelled&) {
+            }
+            co_await shield(sleep(30ms));  // Cleans up.
+            throw Cancelled{};
+        };
+        auto task =
+            spawn([&]() -> Task<> { result = co_await outcome_of(timeout(slow_to_end(), 10ms)); });
+        co_await sleep(5ms);
+        task.abort();
+        try {
+            co_await task;
+        } catch (const TaskAborted&) {
+        }
+    });
+    story.step("within 10 ms; aborted after 5 ms; the operation takes 30 ms more to end");
+    story.expect("result", std::string("cancelled"), result);
+    story.expect("ms that have passed", 35, elapsed_ms(bed));
 }
 
 TEST(Ex5_5_Timeout, TaskAroundItIsNotStopped) {
@@ -234,8 +261,8 @@ TEST(Ex5_5_Timeout, MoveOnlyAndVoidResultsPass) {
 }
 
 TEST(Ex5_5_Timeout, EveryOneOfManyGetsItsResultOrItsTimeout) {
-    TimerBed bed;
     int values = 0, timeouts = 0, wrong = 0;
+    TimerBed bed;
     bed.run([&]() -> Task<> {
         std::mt19937 random(11);
         for (int i = 0; i < 2000; ++i) {

@@ -3,7 +3,10 @@
 // Affinity: owner shard, except the unparker.
 #pragma once
 
+#include <unistd.h>
+
 #include <atomic>
+#include <cstdio>
 #include <functional>
 #include <memory>
 #include <starling/event_source.hh>
@@ -64,14 +67,23 @@ class ScriptedSource final : public EventSource {
 };
 
 /// A parker that never really sleeps. A sleep that a real parker would never have woken from is
-/// counted, so a lost wake-up is a failed expectation and not a hang. \affinity owner shard
+/// counted, so a lost wake-up is a failed expectation and not a hang; too many of them end the
+/// process with a sentence. \affinity owner shard
 class ScriptedParker final : public Parker {
   public:
     void park(TimePoint deadline) noexcept override {
         ++parks;
         if (log != nullptr) log->push_back("park");
         if (on_park) on_park();
-        if (!signal_->pending.exchange(false) && deadline == TimePoint::max()) ++overslept;
+        if (signal_->pending.exchange(false) || deadline != TimePoint::max()) return;
+        if (++overslept == kOversleptMax) {
+            std::fputs(
+                "the executor went to sleep again and again, and nobody can ever wake it\n"
+                "Ask yourself: before it sleeps, does the loop ask whether anything can happen "
+                "(4.3)?\n",
+                stderr);
+            ::_exit(1);
+        }
     }
     std::shared_ptr<Unparker> unparker() noexcept override { return signal_; }
 
@@ -84,6 +96,7 @@ class ScriptedParker final : public Parker {
     int overslept = 0;  // Sleeps without a deadline that nobody ended.
 
   private:
+    static constexpr int kOversleptMax = 1000;
     struct Signal final : Unparker {
         void unpark() noexcept override {
             ++count;

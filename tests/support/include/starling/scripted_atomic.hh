@@ -63,6 +63,7 @@ class ScriptedAtomic {
     }
     T exchange(T value, std::memory_order = std::memory_order_seq_cst) {
         Interleave::before_access();
+        ++updates;
         return std::exchange(value_, value);
     }
     bool compare_exchange_strong(T& expected, T desired,
@@ -74,6 +75,7 @@ class ScriptedAtomic {
             return false;
         }
         value_ = desired;
+        ++updates;
         return true;
     }
     /// Fails for no reason every other time, as it may.
@@ -87,6 +89,9 @@ class ScriptedAtomic {
         }
         return compare_exchange_strong(expected, desired, success, failure);
     }
+    /// How many read-modify-writes there were, of all; a failed compare_exchange is none.
+    static inline int updates = 0;
+
     operator T() const { return load(); }  // NOLINT: as std::atomic does.
     T operator=(T value) {
         store(value);

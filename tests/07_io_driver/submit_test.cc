@@ -92,11 +92,15 @@ TEST(Ex7_2_Submit, PushThatFindsNoRoomLeavesNothingBehind) {
     io.kernel.next_enter = -EBUSY;
     io.op().submit();
     Story story("there was no room for the request: what becomes of the name it had got?");
+    auto poll = [&](int times) {
+        for (int i = 0; i < times; ++i) {
+            io.kernel.next_enter = -EBUSY;
+            io.driver.poll();
+        }
+    };
+    poll(10);  // Whatever a design needs once, it has now.
     const std::size_t before = test::allocations();
-    for (int i = 0; i < 1000; ++i) {
-        io.kernel.next_enter = -EBUSY;
-        io.driver.poll();
-    }
+    poll(1000);
     const std::size_t after = test::allocations();
     story.step("submit A, which fills the queue, and B; poll a thousand times, each answers -EBUSY");
     story.expect("allocations", std::size_t{0}, after - before);

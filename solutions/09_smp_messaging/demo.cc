@@ -171,5 +171,6 @@ int main() {
         Runtime::builder().shards(2).build().run(converse);
     } catch (const std::exception& unfinished) {  // An exercise that is still blank.
         std::printf("   The rest needs your messages between shards.\n   %s\n", unfinished.what());
+        return 1;
     }
 }

@@ -32,11 +32,11 @@ class Sender {
     Sender() = default;
     /// For `channel`: one more sender of `state`.
     explicit Sender(detail::ChannelState<T>& state) noexcept : state_(&state) {
-        state.add_sender();
+        ++state.senders, ++state.refs;
     }
     /// A further sender of the same channel; holds none if `other` holds none.
-    Sender(const Sender& other) noexcept : state_(other.state_.get()) {
-        if (state_ != nullptr) state_->add_sender();
+    Sender(const Sender& other) noexcept {
+        if (other.state_ != nullptr) *this = Sender(*other.state_);
     }
     Sender(Sender&& other) noexcept = default;
     /// The channel that this was for loses a sender, perhaps its last.
@@ -56,7 +56,7 @@ class Sender {
         return {};
     }
     /// Whether there is no receiver any more.
-    bool closed() const noexcept { return !state_->open(); }
+    bool closed() const noexcept { return !state_->open; }
 
   private:
     struct Drop {
@@ -72,7 +72,7 @@ class Receiver {
   public:
     Receiver() = default;
     /// For `channel`, which makes one only.
-    explicit Receiver(detail::ChannelState<T>& state) noexcept : state_(&state) { state.add_ref(); }
+    explicit Receiver(detail::ChannelState<T>& state) noexcept : state_(&state) { ++state.refs; }
 
     /// Waits for a value; std::nullopt when none can come any more. Several tasks may wait; they
     /// are served in order. `while (auto x = co_await rx.recv()) …` \throws Cancelled if the task
@@ -87,9 +87,9 @@ class Receiver {
     /// Wants no more: senders get their values back. What is buffered can still be received.
     void close() noexcept { state_->close(); }
     /// Whether nothing is left and nothing can come.
-    bool ended() const noexcept { return state_->closing() && size() == 0; }
+    bool ended() const noexcept { return state_->ended && size() == 0; }
     /// How many values are buffered.
-    std::size_t size() const noexcept { return state_->size(); }
+    std::size_t size() const noexcept { return state_->ring.size(); }
 
   private:
     struct Drop {

@@ -1,8 +1,8 @@
 // Ring: a queue in one block of memory that grows by doubling.
 //
-//        head_                 size_ = 3
-//          ▼                   item i is in slot (head_ + i) % room_; room_ is a power of two,
-//     [ . .  a  b  c  . . . ]  so the remainder is a mask
+//        head_    tail_       both count on and on: item n is in slot n % room_, and room_ is a
+//          ▼        ▼         power of two, so the remainder is a mask
+//     [ . .  a  b  c  . . . ]
 //
 // It knows a limit, and says when it has been reached; what happens then is its owner's business.
 //
@@ -41,7 +41,7 @@ class Ring {
         // BEGIN 6.1: the ring
         //| How many items there are.
         //= return todo_soft("6.1", "Ring::size", std::size_t{0});
-        return size_;
+        return tail_ - head_;
         // END 6.1
     }
     /// Whether there is nothing to pop. O(1).
@@ -54,8 +54,8 @@ class Ring {
         // BEGIN 6.1: the ring
         //| Behind the last item. Grow if there is no room.
         //= todo("6.1", "Ring::push_back");
-        if (size_ == room_) grow();
-        std::construct_at(&item_at(size_++), std::move(item));
+        if (size() == room_) grow();
+        std::construct_at(&at(tail_++), std::move(item));
         // END 6.1
     }
     /// Puts an item back where it came from, whatever the limit.
@@ -63,10 +63,8 @@ class Ring {
         // BEGIN 6.1: the ring
         //| Before the first item.
         //= todo("6.1", "Ring::push_front");
-        if (size_ == room_) grow();
-        --head_;
-        ++size_;
-        std::construct_at(&item_at(0), std::move(item));
+        if (size() == room_) grow();
+        std::construct_at(&at(--head_), std::move(item));
         // END 6.1
     }
     /// Takes the oldest. \pre not empty. O(1).
@@ -75,12 +73,10 @@ class Ring {
         // BEGIN 6.1: the ring
         //| Move the first item out, and destroy what is left in its slot.
         //= todo("6.1", "Ring::pop_front");
-        T& first = item_at(0);
-        ++head_;
-        --size_;
-        T item = std::move(first);
+        T& first = at(head_++);
+        T result = std::move(first);
         std::destroy_at(&first);
-        return item;
+        return result;
         // END 6.1
     }
 
@@ -94,23 +90,22 @@ class Ring {
         ~Slot() {}
         T item;
     };
-    T& item_at(std::size_t index) noexcept { return slots_[(head_ + index) & (room_ - 1)].item; }
+    T& at(std::size_t n) noexcept { return slots_[n & (room_ - 1)].item; }
     [[gnu::noinline]] void grow() {
         const std::size_t room = room_ == 0 ? 8 : room_ * 2;
         auto slots = std::make_unique<Slot[]>(room);
-        for (std::size_t i = 0; i < size_; ++i) {
-            std::construct_at(&slots[i].item, std::move(item_at(i)));
-            std::destroy_at(&item_at(i));
+        for (std::size_t n = head_; n != tail_; ++n) {
+            std::construct_at(&slots[n & (room - 1)].item, std::move(at(n)));
+            std::destroy_at(&at(n));
         }
         slots_ = std::move(slots);
         room_ = room;
-        head_ = 0;
     }
 
-    std::unique_ptr<Slot[]> slots_;  // Of which size_ hold an item.
+    std::unique_ptr<Slot[]> slots_;  // Those from head_ to tail_ hold an item.
     std::size_t room_ = 0;
-    std::size_t head_ = 0;  // Counts on and on; only its remainder matters.
-    std::size_t size_ = 0;
+    std::size_t head_ = 0;
+    std::size_t tail_ = 0;
     // END 6.1
 };
 

@@ -9,8 +9,7 @@
 #pragma once
 
 #include <optional>
-#include <starling/channel.hh>
-#include <starling/waiter.hh>
+#include <starling/channel_state.hh>
 #include <utility>
 
 namespace starling {
@@ -46,7 +45,9 @@ class OneshotSender {
         if (receiver != nullptr) receiver->sender_ = this;
     }
     void hang_up() noexcept {
-        if (receiver_ != nullptr) std::exchange(receiver_, nullptr)->settle();
+        if (receiver_ == nullptr) return;
+        receiver_->sender_ = nullptr;
+        Waiter<OneshotReceiver<T>>::serve(std::exchange(receiver_, nullptr)->line_);
     }
     OneshotReceiver<T>* receiver_;  // Borrows: while linked, each knows where the other is.
 };
@@ -74,7 +75,7 @@ class OneshotReceiver : public Waiter<OneshotReceiver<T>> {
     bool stopped() const noexcept { return Base::stopped() && !ready(); }
     /// The value; std::nullopt if the sender went without a `send`, or the value has been taken.
     std::optional<T> finish() {
-        if (!ready()) Base::finish();
+        if (stopped()) throw Cancelled{};
         return std::exchange(value_, std::nullopt);
     }
 
@@ -85,11 +86,6 @@ class OneshotReceiver : public Waiter<OneshotReceiver<T>> {
 
   private:
     friend class OneshotSender<T>;
-    void settle() noexcept {
-        sender_ = nullptr;
-        Base::serve(line_);
-    }
-
     typename Base::Line line_;            // This, while it waits.
     OneshotSender<T>* sender_ = nullptr;  // Borrows: while linked.
     std::optional<T> value_;

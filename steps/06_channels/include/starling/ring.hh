@@ -1,8 +1,8 @@
 // Ring: a queue in one block of memory that grows by doubling.
 //
-//        head_                 size_ = 3
-//          ▼                   item i is in slot (head_ + i) % room_; room_ is a power of two,
-//     [ . .  a  b  c  . . . ]  so the remainder is a mask
+//        head_    tail_       both count on and on: item n is in slot n % room_, and room_ is a
+//          ▼        ▼         power of two, so the remainder is a mask
+//     [ . .  a  b  c  . . . ]
 //
 // It knows a limit, and says when it has been reached; what happens then is its owner's business.
 //

@@ -54,21 +54,17 @@ namespace detail {
 /// take turns, each begins at all of its branches equally often.
 inline constinit thread_local std::uint32_t select_turn = 0;
 
-/// An operation, and what is posted when it ends.
+/// An operation, and what is posted when it ends. Its context is its owner, from the start on.
 template <class Owner, class Op>
 class Branch : public Continuation {
   public:
-    using Result = OperationResult<std::remove_reference_t<Op>>;
-
     explicit Branch(Op&& operation) : op(std::forward<Op>(operation)) {}
-    Branch(Branch&& other) noexcept
-        : Continuation(std::move(other)), op(std::forward<Op>(other.op)) {}
 
     /// What became of it. If it was never started, it has won or is as good as stopped.
-    void finish_into(Outcome<Result>& outcome, bool won) noexcept {
-        if (!won && (owner == nullptr || op.stopped())) return outcome.set_stopped();
+    void finish_into(auto& outcome, bool won) noexcept {
+        if (!won && (context() == nullptr || op.stopped())) return outcome.set_stopped();
         try {
-            if constexpr (std::is_void_v<Result>) {
+            if constexpr (std::is_void_v<OperationResult<std::remove_reference_t<Op>>>) {
                 op.finish();
                 outcome.set_value();
             } else {
@@ -80,10 +76,11 @@ class Branch : public Continuation {
     }
 
     Op op;
-    Owner* owner = nullptr;  // Borrows: this is part of it. Null: not started.
 
   private:
-    void resume() noexcept override { owner->on_ended(*this, op.stopped()); }
+    void resume() noexcept override {
+        static_cast<Owner*>(context())->on_ended(*this, op.stopped());
+    }
 };
 
 }  // namespace detail
@@ -92,7 +89,7 @@ class Branch : public Continuation {
 /// \tparam Ops operations, or references to some
 /// \affinity owner shard
 template <class... Ops>
-class SelectOperation {
+class SelectOperation : private BranchContext {
     static constexpr std::size_t kCount = sizeof...(Ops);
 
   public:
@@ -102,8 +99,7 @@ class SelectOperation {
     /// \param biased of several that are ready the first wins; otherwise all have the same chance
     /// \param ops moved in; those that are lvalues outlive this
     explicit SelectOperation(bool biased, Ops&&... ops)
-        : branches_(detail::Branch<SelectOperation, Ops>(std::forward<Ops>(ops))...),
-          biased_(biased) {}
+        : branches_(std::forward<Ops>(ops)...), biased_(biased) {}
     /// \pre `other` was neither asked whether it is ready nor started
     SelectOperation(SelectOperation&& other) noexcept
         : branches_(std::move(other.branches_)), biased_(other.biased_) {}
@@ -121,11 +117,10 @@ class SelectOperation {
     }
     void start(Continuation& c) {
         outer_ = &c;
-        context_.link_under(c.context());
+        link_under(c.context());
         // BEGIN 6.5: select
-        // Start every branch, `in_turn`, in `context_`; tell each its `owner`, so that it can say when it
-        // has ended. None may run before all have been started. When the last has ended, this may be
-        // gone.
+        // Start every branch, `in_turn`, in this context (`set_context`). None may run before all
+        // have been started. When the last has ended, this may be gone.
         todo("6.5", "SelectOperation::start");
         // END 6.5
     }
@@ -135,7 +130,9 @@ class SelectOperation {
         if (stopped()) throw Cancelled{};
         Result result;
         [&]<std::size_t... Is>(std::index_sequence<Is...>) {
-            (finish_one<Is>(result), ...);
+            ((&std::get<Is>(branches_) == winner() ? void(result.index_ = Is) : void()), ...);
+            (std::get<Is>(branches_).finish_into(result.template slot<Is>(), Is == result.index_),
+             ...);
         }(std::index_sequence_for<Ops...>{});
         return result;
     }
@@ -161,13 +158,6 @@ class SelectOperation {
     template <class, class>
     friend class detail::Branch;
 
-    template <std::size_t I>
-    void finish_one(Result& result) noexcept {
-        auto& branch = std::get<I>(branches_);
-        const bool won = &branch == winner();
-        if (won) result.index_ = I;
-        branch.finish_into(result.template slot<I>(), won);
-    }
     /// `branch` has ended.
     void on_ended(Continuation& branch, bool stopped) noexcept {
         // BEGIN 6.5: select
@@ -178,7 +168,6 @@ class SelectOperation {
     }
 
     std::tuple<detail::Branch<SelectOperation, Ops>...> branches_;
-    BranchContext context_;
     Continuation* outer_ = nullptr;  // Borrows: it owns this operation.
     std::size_t first_ = 0;
     bool biased_;

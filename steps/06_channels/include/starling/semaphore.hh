@@ -28,8 +28,6 @@ class [[nodiscard]] Permit {
 
     /// Gives them back now.
     void release() noexcept { semaphore_.reset(); }
-    /// Keeps them out of the semaphore for good (or until Semaphore::release).
-    void forget() noexcept { (void)semaphore_.release(); }
     /// Whether there are any.
     explicit operator bool() const noexcept { return semaphore_ != nullptr; }
 

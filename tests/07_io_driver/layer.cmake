@@ -1,5 +1,5 @@
 starling_layer(07_io_driver
-    HEADERS buffer_pool.hh driver.hh io_fd.hh io_op.hh io_stream.hh kernel.hh
+    HEADERS buffer_pool.hh driver.hh io_op.hh io_stream.hh kernel.hh
             readiness_kernel.hh slot_table.hh wake_fd.hh
     SOURCES driver.cc epoll_kernel.cc io_op.cc io_stream.cc kqueue_kernel.cc make_driver.cc
             readiness_kernel.cc uring_kernel.cc wake_fd.cc

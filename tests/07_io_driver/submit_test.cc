@@ -69,6 +69,30 @@ TEST(Ex7_2_Submit, FullQueueIsMadeRoomInAndNothingIsDropped) {
     story.expect("the kernel has all 7, in order", expected, taken_fds(io));
 }
 
+TEST(Ex7_2_Submit, KernelThatMakesRoomHasThemAllAfterOnePoll) {
+    ScriptedIo io(2);
+    for (int i = 0; i < 7; ++i) io.op().submit();
+    io.driver.poll();
+    Story story("the queue was full, and an enter would have emptied it: who asked for one?");
+    story.step("submit 7 operations; the queue has room for 2; poll once");
+    story.expect("the kernel has", std::size_t{7}, io.kernel.taken.size());
+}
+
+TEST(Ex7_2_Submit, ThoseWhoWaitFillTheQueueAgain) {
+    ScriptedIo io(4);
+    for (int i = 0; i < 4; ++i) io.op().submit();
+    for (int i = 0; i < 4; ++i) {
+        io.kernel.next_enter = -EBUSY;
+        io.op().submit();
+    }
+    io.kernel.next_enter = 0;
+    Story story("four wait, and the queue has room for four: how many go with the next call?");
+    io.driver.poll();
+    io.driver.poll();
+    story.step("fill the queue; submit 4 more while the kernel answers -EBUSY; poll twice");
+    story.expect("the kernel has", std::size_t{8}, io.kernel.taken.size());
+}
+
 TEST(Ex7_2_Submit, WhenTheKernelTakesNothingTheOperationWaitsForThePoll) {
     ScriptedIo io(1);
     Story story("enter did not make room: where does an operation wait that the queue cannot hold?");

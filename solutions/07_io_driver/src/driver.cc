@@ -1,4 +1,4 @@
-#include <fcntl.h>
+#include <sys/ioctl.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -26,12 +26,9 @@ Driver::~Driver() {
 }
 
 void Driver::attach(int fd) {
-    const int flags = ::fcntl(fd, F_GETFL);
-    const int wanted = kernel_->waits() ? flags & ~O_NONBLOCK : flags | O_NONBLOCK;
-    kernel_->stats.calls += 2;
-    if (flags < 0 || (flags != wanted && ::fcntl(fd, F_SETFL, wanted) < 0)) {
-        throw_io_error("fcntl(O_NONBLOCK)", -errno);
-    }
+    int nonblocking = !kernel_->waits();
+    ++kernel_->stats.calls;
+    if (::ioctl(fd, FIONBIO, &nonblocking) < 0) throw_io_error("ioctl(FIONBIO)", -errno);
     kernel_->attach(fd);
 }
 

@@ -6,7 +6,6 @@
 #include <sys/epoll.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <starling/readiness_kernel.hh>
 
@@ -29,30 +28,24 @@ class EpollKernel final : public ReadinessKernel {
     }
 
     void wait(const timespec* timeout) noexcept override {
-        const int room = static_cast<int>(events_.size());
-        const int ms = milliseconds(timeout);
-        int count =
-            ms > 0 ? ::epoll_pwait2(epoll_.get(), events_.data(), room, timeout, nullptr) : -1;
-        if (ms <= 0 || (count < 0 && errno == ENOSYS)) {  // Linux has the other since 5.11.
-            count = ::epoll_wait(epoll_.get(), events_.data(), room, ms);
+        constexpr int kRoom = 256;
+        epoll_event events[kRoom];
+        int count = ::epoll_pwait2(epoll_.get(), events, kRoom, timeout, nullptr);
+        if (count < 0 && errno == ENOSYS) {  // Linux has it since 5.11; the other one counts in ms.
+            const timespec limit =
+                timeout != nullptr ? *timeout : timespec{.tv_sec = 3600, .tv_nsec = 0};
+            const auto ms =
+                std::min(limit.tv_sec, 3600L) * 1000 + (limit.tv_nsec + 999'999) / 1'000'000;
+            count = ::epoll_wait(epoll_.get(), events, kRoom, static_cast<int>(ms));
         }
         for (int i = 0; i < count; ++i) {  // EINTR: an early return, which everybody expects.
-            const epoll_event& event = events_[static_cast<std::size_t>(i)];
+            const epoll_event& event = events[i];
             on_ready(event.data.fd, (event.events & EPOLLIN) != 0, (event.events & EPOLLOUT) != 0,
                      (event.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0);
         }
     }
 
-    /// Rounded up; at most an hour: to return early is fine.
-    static int milliseconds(const timespec* timeout) noexcept {
-        if (timeout == nullptr) return -1;
-        const long ms =
-            std::min(timeout->tv_sec, 3600L) * 1000 + (timeout->tv_nsec + 999'999) / 1'000'000;
-        return static_cast<int>(ms);
-    }
-
     const OwnedFd epoll_{::epoll_create1(EPOLL_CLOEXEC)};
-    std::array<epoll_event, 256> events_;
 };
 
 }  // namespace

@@ -8,7 +8,6 @@
 #include <sys/event.h>
 #include <sys/socket.h>
 
-#include <array>
 #include <cerrno>
 #include <starling/readiness_kernel.hh>
 
@@ -37,17 +36,17 @@ class KqueueKernel final : public ReadinessKernel {
     }
 
     void wait(const timespec* timeout) noexcept override {
-        const int count = ::kevent(queue_.get(), nullptr, 0, events_.data(),
-                                   static_cast<int>(events_.size()), timeout);
+        constexpr int kRoom = 256;
+        struct kevent events[kRoom];
+        const int count = ::kevent(queue_.get(), nullptr, 0, events, kRoom, timeout);
         for (int i = 0; i < count; ++i) {
-            const struct kevent& event = events_[static_cast<std::size_t>(i)];
+            const struct kevent& event = events[i];
             on_ready(static_cast<int>(event.ident), event.filter == EVFILT_READ,
                      event.filter == EVFILT_WRITE, (event.flags & EV_EOF) != 0);
         }
     }
 
     const OwnedFd queue_{::kqueue()};
-    std::array<struct kevent, 256> events_;
 };
 
 }  // namespace

@@ -53,65 +53,60 @@ void ReadinessKernel::attach(int fd) {
     watch(fd);
 }
 
-ReadinessKernel::Side& ReadinessKernel::side(const IoRequest& r) noexcept {
-    Watched& fd = fds_[r.fd];
-    if (r.code == IoCode::cancel) return fd.read.key == r.target ? fd.read : fd.write;
-    return is_write(r.code) ? fd.write : fd.read;
-}
-
-bool ReadinessKernel::try_now(const IoRequest& request, int& result) noexcept {
+int ReadinessKernel::try_now(const IoRequest& request) noexcept {
     Side& s = side(request);
-    if (!s.ready || s.key != 0 || request.code == IoCode::connect) return false;
-    result = attempt(s, request).result;
-    return result != -EAGAIN && result != -EINTR;
+    if (!s.ready || request.code == IoCode::connect) return -EAGAIN;
+    const int result = attempt(s, request).result;
+    return result == -EINTR ? -EAGAIN : result;
 }
 
 bool ReadinessKernel::push(const IoRequest& request, std::uint64_t key) noexcept {
-    Side& s = side(request);
-    if (request.code != IoCode::cancel) {
-        s.request = request;
-        s.key = key;
-    } else if (s.key == request.target) {
-        s.request.code = IoCode::cancel;
+    if (request.code == IoCode::cancel) {
+        for (Side& s : fds_[request.fd].sides) {
+            if (s.key == request.target) complete(s, {.result = -ECANCELED});
+        }
+        return true;
     }
-    if (s.ready || request.code == IoCode::cancel) work_.push_back(request.fd);
+    Side& s = side(request);
+    s.request = request;
+    s.key = key;
+    advance(s);
     return true;
 }
 
 void ReadinessKernel::on_ready(int fd, bool readable, bool writable, bool hung_up) noexcept {
     Watched& w = fds_[fd];
-    w.read.ready |= readable || hung_up;
-    w.write.ready |= writable || hung_up;
+    w.sides[0].ready |= readable || hung_up;
+    w.sides[1].ready |= writable || hung_up;
     w.hung_up |= hung_up;
-    work_.push_back(fd);
+    for (Side& s : w.sides) advance(s);
 }
 
 void ReadinessKernel::enter(const timespec* timeout) noexcept {
     constexpr timespec kNotAtAll{};
-    wait(work_.empty() && done_.empty() ? timeout : &kNotAtAll);
-    working_.swap(work_);
-    for (const int fd : working_) {
-        advance(fds_[fd].read);
-        advance(fds_[fd].write);
-    }
-    working_.clear();
+    entered_ = true;
+    wait(done_.empty() && greedy_.empty() ? timeout : &kNotAtAll);
+    for (const int fd : std::exchange(greedy_, {})) advance(fds_[fd].sides[0]);
 }
 
+/// Goes on with what waits there, as long as it is ready.
 void ReadinessKernel::advance(Side& side) noexcept {
-    for (int i = 0; i < kStreamRounds; ++i) {
-        if (side.key == 0 || (!side.ready && side.request.code != IoCode::cancel)) return;
-        IoCompletion completion = attempt(side, side.request);
+    for (int i = 0; side.key != 0 && side.ready; ++i) {
+        if (i == kStreamRounds) return greedy_.push_back(side.request.fd);
+        const IoCompletion completion = attempt(side, side.request);
         if (completion.result == -EAGAIN) return;
-        completion.key = side.key;
-        if (!completion.more) side.key = 0;
-        done_.push_back(completion);
+        complete(side, completion);
     }
-    work_.push_back(side.request.fd);
+}
+
+void ReadinessKernel::complete(Side& side, IoCompletion completion) noexcept {
+    completion.key = side.key;
+    if (!completion.more) side.key = 0;
+    done_.push_back(completion);
 }
 
 /// Makes the system call, if it takes one. -EAGAIN: it would block.
 IoCompletion ReadinessKernel::attempt(Side& side, const IoRequest& r) noexcept {
-    if (r.code == IoCode::cancel) return {.result = -ECANCELED};
     if (r.code == IoCode::poll_multi) {
         side.ready = false;  // Until the next edge.
         return {.result = 0, .more = true};
@@ -161,7 +156,7 @@ ssize_t ReadinessKernel::receive(const IoRequest& r, std::uint32_t& buffer) noex
     buffers_.pop_back();
     buffer = index;
     Watched& fd = fds_[r.fd];
-    if (static_cast<std::size_t>(n) < memory.size() && !fd.hung_up) fd.read.ready = false;
+    if (static_cast<std::size_t>(n) < memory.size() && !fd.hung_up) fd.sides[0].ready = false;
     return n;
 }
 

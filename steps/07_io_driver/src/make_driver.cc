@@ -38,8 +38,7 @@ std::unique_ptr<Driver> make_driver(const DriverOptions& options) {
     std::optional<std::system_error> wrong;  // With the best.
     for (const Choice& choice : kChoices) {
         if (options.kind != DriverKind::automatic && options.kind != choice.kind) continue;
-        const bool ladder = choice.kind == DriverKind::io_uring && options.rung != RingRung::first;
-        if (ladder && options.rung != choice.rung) continue;
+        if (options.rung != RingRung::first && options.rung != choice.rung) continue;
         try {
             auto kernel = choice.make(options, choice.rung);
             std::string note;
@@ -49,9 +48,9 @@ std::unique_ptr<Driver> make_driver(const DriverOptions& options) {
             if (!wrong) wrong = error;
         }
     }
-    if (wrong) throw std::system_error(*wrong);
-    throw std::system_error(ENOSYS, std::generic_category(),
-                            kLacking[static_cast<int>(options.kind)]);
+    const char* const lacking = kLacking[static_cast<int>(options.kind)];
+    throw std::system_error(wrong ? *wrong
+                                  : std::system_error(ENOSYS, std::generic_category(), lacking));
 }
 
 }  // namespace starling

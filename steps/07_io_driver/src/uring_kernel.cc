@@ -1,5 +1,5 @@
-// io_uring through liburing: the ring, its setup ladder, and the test that a ring works before it
-// is trusted. Containers often refuse io_uring, old kernels lack parts of it.
+// io_uring through liburing: the ring, its setup ladder, and the probe that asks whether the kernel
+// has what a driver needs. Containers often refuse io_uring, old kernels lack parts of it.
 #include <starling/driver.hh>
 
 #if __has_include(<liburing.h>)
@@ -16,9 +16,8 @@
 namespace starling {
 namespace {
 
-/// By RingRung.
-constexpr std::array<unsigned, 4> kRungs{
-    0,
+/// By RingRung, without the first.
+constexpr unsigned kRungs[] = {
     IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG |
         IORING_SETUP_SUBMIT_ALL,
     IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SUBMIT_ALL,
@@ -66,8 +65,8 @@ class UringKernel final : public Kernel {
         io_uring_register_ring_fd(&ring_);  // Saves a lookup per system call, where it works.
     }
     ~UringKernel() override { io_uring_queue_exit(&ring_); }
-    void make_buffer_ring();
-    void test();
+    /// What a driver needs beyond the ring itself. \throws std::system_error
+    void set_up();
 
     bool push(const IoRequest& request, std::uint64_t key) noexcept override;
     bool wants_enter() const noexcept override {
@@ -93,38 +92,19 @@ class UringKernel final : public Kernel {
     io_uring_buf_ring* const buffers_ = reinterpret_cast<io_uring_buf_ring*>(memory_);
 };
 
-void UringKernel::make_buffer_ring() {
+void UringKernel::set_up() {
+    // Multishot receive came with Linux 6.0, and so did SEND_ZC, which the probe can tell.
+    io_uring_probe* const probe = io_uring_get_probe_ring(&ring_);
+    const bool fresh = probe != nullptr && io_uring_opcode_supported(probe, IORING_OP_SEND_ZC);
+    io_uring_free_probe(probe);
+    if (!fresh) throw_io_error("io_uring: multishot receive, since Linux 6.0", -EOPNOTSUPP);
+
     io_uring_buf_reg registration{};  // Group 0.
     registration.ring_addr = reinterpret_cast<std::uintptr_t>(memory_);
     registration.ring_entries = kProvidedMax;
     const int result = io_uring_register_buf_ring(&ring_, &registration, 0);
     if (result < 0) throw_io_error("io_uring: io_uring_register_buf_ring", result);
     io_uring_buf_ring_init(buffers_);
-}
-
-/// Tries a stream: of what a driver needs it came to the kernel last.
-void UringKernel::test() {
-    int ends[2];
-    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) {
-        throw_io_error("socketpair", -errno);
-    }
-    const OwnedFd ours(ends[0]);
-    std::byte memory[8];
-    provide(0, memory);
-    push({.code = IoCode::recv_multi, .fd = ours.get()}, 1);
-    {
-        const OwnedFd theirs(ends[1]);
-        ::send(theirs.get(), "x", 1, MSG_NOSIGNAL);
-    }
-    std::vector<IoCompletion> events;
-    constexpr timespec kPatience{.tv_sec = 1, .tv_nsec = 0};
-    for (int i = 0; i < 2 && (events.empty() || events.back().more); ++i) {
-        enter(&kPatience);
-        reap(events);
-    }
-    if (events.size() != 2 || events[0].buffer != 0 || events[1].more) {
-        throw_io_error("io_uring: multishot receive into provided buffers", -EOPNOTSUPP);
-    }
 }
 
 bool UringKernel::push(const IoRequest& r, std::uint64_t key) noexcept {
@@ -174,9 +154,8 @@ void UringKernel::reap(std::vector<IoCompletion>& into) noexcept {
 
 std::unique_ptr<Kernel> detail::make_uring_kernel(const DriverOptions& options, RingRung rung) {
     auto kernel =
-        std::make_unique<UringKernel>(options.entries, kRungs[static_cast<std::size_t>(rung)]);
-    kernel->make_buffer_ring();
-    kernel->test();
+        std::make_unique<UringKernel>(options.entries, kRungs[static_cast<int>(rung) - 1]);
+    kernel->set_up();
     return kernel;
 }
 

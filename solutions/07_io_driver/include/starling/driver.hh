@@ -84,10 +84,6 @@ class Driver final : public EventSource, public Parker {
     /// Takes a new descriptor: sets its blocking mode, begins to watch it.
     /// \throws std::system_error
     void attach(int fd);
-    /// Does it on the spot if that needs no waiting and costs no more than queueing it.
-    bool try_now(const IoRequest& request, int& result) noexcept {
-        return kernel_->try_now(request, result);
-    }
     /// Begins. Completions come from `poll`.
     void submit(IoOp& op);
     /// Asks to end it early. Its last completion still comes: -ECANCELED, or a faster success.

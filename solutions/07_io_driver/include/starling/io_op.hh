@@ -1,5 +1,5 @@
-// IoOp: an operation that waits for completions; and the one-shot operations: accept, connect,
-// recv, send, recvmsg, sendmsg, poll, close.
+// IoFd, a descriptor that a driver knows; IoOp, an operation on one; and the one-shot operations:
+// accept, connect, recv, send, recvmsg, sendmsg, poll, close.
 //
 //     std::size_t n = co_await RecvOp(fd, buffer);      // 0: the peer has ended its stream
 //
@@ -18,19 +18,88 @@
 //     yes              -ECANCELED true       throws Cancelled
 //     yes              -errno     false      throws std::system_error
 //
+//     TcpStream ── IoFd ──► FdState { fd, what reads, what writes }     at most one of each
+//
+// Operations never hold a bare number: the number 7 is soon another connection's. It is given back
+// only when nothing in flight can still use it. Destroying an IoFd starts that and does not wait;
+// awaiting `close()` does.
+//
 // Affinity: owner shard.
 #pragma once
 
+#include <sys/socket.h>
+
+#include <algorithm>
 #include <cassert>
+#include <climits>
+#include <memory>
 #include <span>
+#include <starling/frame_pool.hh>
 #include <starling/intrusive_list.hh>
-#include <starling/io_fd.hh>
+#include <starling/kernel.hh>
 #include <starling/operation.hh>
 
-struct msghdr;
-struct sockaddr;
-
 namespace starling {
+
+class CloseOp;
+class Driver;
+class IoOp;
+
+namespace detail {
+
+/// A descriptor and what is in flight on it. It outlives its IoFd until the last completion.
+/// \affinity owner shard
+struct FdState : Pooled {
+    /// Where an operation with this code has its place.
+    IoOp*& slot(IoCode code) noexcept { return ops[is_write(code) ? 1 : 0]; }
+    /// Whether something reads, or writes.
+    bool busy() const noexcept { return ops[0] != nullptr || ops[1] != nullptr; }
+    /// Asks what is in flight to end; closes and frees as soon as it has.
+    void begin_close() noexcept;
+    /// Closes and frees, if it is to be closed and nothing is in flight.
+    void end_close() noexcept;
+
+    Driver& driver;
+    OwnedFd fd;
+    IoOp* ops[2] = {};               // Borrows: until its last completion. One reads, one writes.
+    Continuation* closer = nullptr;  // Borrows: who waits for the close.
+    bool closing = false;
+};
+
+}  // namespace detail
+
+/// A descriptor that a driver knows. Move-only. \affinity owner shard
+class IoFd {
+  public:
+    /// Holds none.
+    IoFd() = default;
+    /// Takes `fd` over and sets it to the blocking mode that the driver needs.
+    /// \throws std::system_error if the driver cannot watch it
+    IoFd(Driver& driver, OwnedFd fd);
+
+    /// Whether there is a descriptor.
+    bool valid() const noexcept { return state_ != nullptr; }
+    /// The number, for getsockopt and the like; -1 if not valid. It stays this IoFd's.
+    int get() const noexcept { return valid() ? state_->fd.get() : -1; }
+    /// Who knows it. \pre valid()
+    Driver& driver() const noexcept { return state_->driver; }
+    /// For operations. \pre valid()
+    detail::FdState& state() const noexcept { return *state_; }
+
+    /// shutdown(2): ends one direction or both, at once. An error is returned as -errno.
+    int shutdown(int how) noexcept { return ::shutdown(get(), how) == 0 ? 0 : -errno; }
+
+    /// `co_await fd.close()`: cancels what is in flight, waits for its last
+    /// completion, closes. Not valid afterwards.
+    CloseOp close() noexcept;
+
+  private:
+    friend class CloseOp;
+    struct Close {
+        void operator()(detail::FdState* state) const noexcept { state->begin_close(); }
+    };
+    std::unique_ptr<detail::FdState, Close> state_;
+};
 
 /// The part of an operation that drivers see. \affinity owner shard
 class IoOp : public ListLink {
@@ -49,7 +118,13 @@ class IoOp : public ListLink {
   protected:
     /// \param size at most 1 GiB is asked for at once; the result says how much it was
     IoOp(IoFd& fd, IoCode code, const void* data = nullptr, std::size_t size = 0,
-         int flags = 0) noexcept;
+         int flags = 0) noexcept
+        : request_{.code = code,
+                   .fd = fd.get(),
+                   .flags = flags,
+                   .size = static_cast<std::uint32_t>(std::min<std::size_t>(size, 1U << 30)),
+                   .data = const_cast<void*>(data)},
+          fd_(&fd.state()) {}
     IoOp(IoOp&&) noexcept = default;
     ~IoOp() { assert(!in_flight_ && "an operation was destroyed while the kernel knew it"); }
 
@@ -61,8 +136,8 @@ class IoOp : public ListLink {
     void submit();
     /// Asks the driver to end it early. The last completion still comes. Idempotent.
     void cancel();
-    /// Whether the driver could do it on the spot; then `result` is set.
-    bool try_now(int& result);
+    /// Has the kernel do it on the spot. -EAGAIN: it was not done.
+    int try_now() noexcept;
 
   private:
     friend class Driver;
@@ -77,9 +152,18 @@ class IoOp : public ListLink {
 class OneShotOp : public IoOp, private StopNode {
   public:
     /// Whether it has ended, or could be done on the spot.
-    bool ready() { return done_ || (done_ = try_now(result_)); }
+    bool ready() noexcept {
+        if (result_ != kPending) return true;
+        const int result = try_now();
+        if (result != -EAGAIN) result_ = result;
+        return result != -EAGAIN;
+    }
     /// Submits it; `c` is posted after the last completion.
-    void start(Continuation& c);
+    void start(Continuation& c) {
+        waiter_ = &c;
+        submit();
+        if (c.context() != nullptr) c.context()->link(*this);
+    }
     /// Whether it ended because it was stopped: see the table above.
     bool stopped() const noexcept;
     /// How many bytes; 0 where it is not about bytes. \throws Cancelled, std::system_error
@@ -95,14 +179,14 @@ class OneShotOp : public IoOp, private StopNode {
     explicit OneShotOp(IoFd& fd, Request... request) noexcept
         : IoOp(fd, request...), StopNode(&on_stop) {}
     OneShotOp(OneShotOp&&) noexcept = default;
-    int result_ = -1;  ///< ≥ 0 or -errno; negative until it has ended.
+    static constexpr int kPending = INT_MIN;  ///< It has not ended.
+    int result_ = kPending;                   ///< ≥ 0 or -errno.
 
   private:
     void complete(const IoCompletion& completion) noexcept override;
     static void on_stop(StopNode& node) noexcept;
 
     Continuation* waiter_ = nullptr;  // Borrows: it owns this operation.
-    bool done_ = false;
     bool stop_requested_ = false;
 };
 
@@ -173,10 +257,13 @@ class CloseOp {
     /// Takes the descriptor over.
     explicit CloseOp(IoFd&& fd) noexcept : fd_(std::move(fd)) {}
 
-    /// Whether nothing was in flight, so that it is closed now.
-    bool ready();
+    /// Whether there is nothing to close.
+    bool ready() const noexcept { return !fd_.valid(); }
     /// Asks what is in flight to end; `c` is posted when it has, and the descriptor is closed.
-    void start(Continuation& c);
+    void start(Continuation& c) noexcept {
+        fd_.state().closer = &c;
+        fd_ = IoFd();
+    }
     /// Never.
     bool stopped() const noexcept { return false; }
     /// There is no result.

@@ -16,6 +16,7 @@
 // Affinity: owner shard.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <span>
@@ -36,20 +37,20 @@ class StreamOp : public IoOp, public Pooled {
         : IoOp(fd, code), ahead_max_(ahead_max) {}
     virtual ~StreamOp() = default;
     /// Whether there is an item, the end, or an error.
-    bool ready() const noexcept { return count() > 0 || end || error != 0; }
+    bool ready() const noexcept { return count() > 0 || over != 0; }
     /// Posts `waiter` when it is `ready`, null: nobody. Arms the stream if it is not.
     void wait(Continuation* waiter);
     /// The stream's owner lets go. Frees this as soon as the kernel has.
     void abandon() noexcept;
 
-    int error = 0;
-    bool end = false;
+    static constexpr int kEnd = 1;
+    int over = 0;  // kEnd, or the -errno that ended it.
 
   protected:
     /// How many items are waiting.
     virtual std::size_t count() const noexcept = 0;
-    /// Takes over what came with a completion, and appends it if `wanted`.
-    virtual void keep(const IoCompletion& completion, bool wanted) noexcept = 0;
+    /// Takes over what came with a completion.
+    virtual void keep(const IoCompletion& completion) noexcept = 0;
 
   private:
     void complete(const IoCompletion& completion) noexcept override;
@@ -68,7 +69,7 @@ class ItemStreamOp final : public StreamOp {
 
   private:
     std::size_t count() const noexcept override { return items.size(); }
-    void keep(const IoCompletion& completion, bool wanted) noexcept override;
+    void keep(const IoCompletion& completion) noexcept override;
 };
 
 }  // namespace detail
@@ -82,17 +83,32 @@ class StreamWait : private StopNode {
     /// Whether the stream has something to say.
     bool ready() const noexcept { return stream_.ready(); }
     /// Posts `c` when it has, or when c's context is stopped.
-    void start(Continuation& c);
+    void start(Continuation& c) {
+        if (ready()) return post(c);
+        waiter_ = &c;
+        stream_.wait(&c);
+        if (c.context() != nullptr) c.context()->link(*this);
+    }
     /// Whether it was stopped, and nothing has come since.
     bool stopped() const noexcept { return withdrawn_ && !stream_.ready(); }
     /// \throws Cancelled. An error of the stream is not thrown here: ask the stream.
-    void finish();
+    void finish() {
+        unlink();
+        if (stopped()) throw Cancelled{};
+    }
 
     /// Ends the wait early, as a stop of its context does. \pre started, and not finished
     void stop() noexcept { on_stop(*this); }
 
   private:
-    static void on_stop(StopNode& node) noexcept;
+    static void on_stop(StopNode& node) noexcept {
+        auto& self = static_cast<StreamWait&>(node);
+        if (self.withdrawn_ || self.ready()) return;  // The waiter is on its way.
+        self.stream_.wait(nullptr);
+        self.withdrawn_ = true;
+        post(*self.waiter_);
+    }
+
     detail::StreamOp& stream_;        // Borrows: the stream outlives its waiter.
     Continuation* waiter_ = nullptr;  // Borrows: it owns this operation.
     bool withdrawn_ = false;
@@ -140,7 +156,7 @@ class AcceptStream : public Stream<OwnedFd> {
         : Stream(listener, IoCode::accept_multi, backlog_max) {}
     /// -errno that ended the stream, 0 if none; reading clears it, and the next `wait` arms again.
     /// At -EMFILE and the like the caller pauses first, or it would spin.
-    int take_error() noexcept { return std::exchange(op_->error, 0); }
+    int take_error() noexcept { return std::exchange(op_->over, 0); }
 };
 
 /// The bytes of a connection. \affinity owner shard
@@ -164,9 +180,9 @@ class RecvStream : public Stream<PooledBuffer> {
         }
     }
     /// The peer has ended its stream, and `empty()`.
-    bool at_end() const noexcept { return empty() && op_->end; }
+    bool at_end() const noexcept { return empty() && op_->over == op_->kEnd; }
     /// -errno that ended the stream, once `empty()`; 0 if none. It stays.
-    int error() const noexcept { return empty() ? op_->error : 0; }
+    int error() const noexcept { return empty() ? std::min(op_->over, 0) : 0; }
 };
 
 }  // namespace starling

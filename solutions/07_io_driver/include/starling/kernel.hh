@@ -14,13 +14,53 @@
 // Affinity: owner shard.
 #pragma once
 
+#include <unistd.h>
+
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <ctime>
 #include <span>
+#include <system_error>
+#include <utility>
 #include <vector>
 
 namespace starling {
+
+/// A bare descriptor and the duty to close it: what accept returns, what an IoFd is made of.
+/// \affinity any thread
+class OwnedFd {
+  public:
+    /// Holds none.
+    OwnedFd() = default;
+    /// Takes `fd` over, unless it is negative.
+    explicit OwnedFd(int fd) noexcept : fd_(fd) {}
+    /// `other` holds none afterwards.
+    OwnedFd(OwnedFd&& other) noexcept : fd_(other.release()) {}
+    /// What this held before is closed.
+    OwnedFd& operator=(OwnedFd other) noexcept {
+        std::swap(fd_, other.fd_);
+        return *this;
+    }
+    ~OwnedFd() {
+        if (valid()) ::close(fd_);
+    }
+
+    /// The number; negative if there is none.
+    int get() const noexcept { return fd_; }
+    /// Whether there is one.
+    bool valid() const noexcept { return fd_ >= 0; }
+    /// Gives the duty away.
+    int release() noexcept { return std::exchange(fd_, -1); }
+
+  private:
+    int fd_ = -1;  // Owns.
+};
+
+/// \throws std::system_error with `result`, a -errno, and the operation's name
+[[noreturn]] inline void throw_io_error(const char* what, int result) {
+    throw std::system_error(-result, std::system_category(), what);
+}
 
 /// What can be asked for. *multi* completes again and again, until it is cancelled or fails.
 enum class IoCode : std::uint8_t {
@@ -83,11 +123,10 @@ class Kernel {
     virtual bool waits() const noexcept { return true; }
 
     /// Gets to know a descriptor, before any request for it. \throws std::system_error
-    virtual void attach(int fd) { (void)fd; }
+    virtual void attach([[maybe_unused]] int fd) {}
     /// Does it on the spot if that needs no waiting and costs no more than queueing it.
-    virtual bool try_now(const IoRequest& request, int& result) noexcept {
-        return (void)request, (void)result, false;
-    }
+    /// \return what a completion would say; -EAGAIN: it was not done
+    virtual int try_now([[maybe_unused]] const IoRequest& request) noexcept { return -EAGAIN; }
     /// Puts a request in the submission queue. False if that is full: an `enter` makes room.
     virtual bool push(const IoRequest& request, std::uint64_t key) noexcept = 0;
     /// Whether requests are queued, or completions held back, until the next `enter`.
@@ -107,8 +146,5 @@ class Kernel {
 
     IoStats stats;  ///< The kernel counts its own calls, the driver the rest.
 };
-
-/// \throws std::system_error with `result`, a -errno, and the operation's name
-[[noreturn]] void throw_io_error(const char* what, int result);
 
 }  // namespace starling

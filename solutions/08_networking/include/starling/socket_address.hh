@@ -12,7 +12,7 @@
 #include <sys/un.h>
 
 #include <cstdint>
-#include <starling/io_fd.hh>
+#include <starling/kernel.hh>
 #include <string>
 #include <string_view>
 

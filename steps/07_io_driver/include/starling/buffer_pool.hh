@@ -20,43 +20,6 @@
 
 namespace starling {
 
-class BufferPool;
-
-/// A buffer with some bytes in it; gives it back when destroyed. Move-only.
-/// \affinity owner shard
-class PooledBuffer {
-  public:
-    /// Holds no buffer.
-    PooledBuffer() = default;
-    /// Takes over the pool's buffer `index`, whose first `size` bytes are the content.
-    PooledBuffer(BufferPool& pool, std::uint32_t index, std::size_t size) noexcept;
-
-    /// Whether this holds a buffer. One without is what the end of a stream looks like.
-    bool valid() const noexcept { return memory_ != nullptr; }
-    /// Whether no bytes are left.
-    bool empty() const noexcept { return size() == 0; }
-    /// How many bytes have not been consumed.
-    std::size_t size() const noexcept { return bytes().size(); }
-    /// The bytes that have not been consumed.
-    std::span<std::byte> bytes() const noexcept {
-        return valid() ? bytes_ : std::span<std::byte>();
-    }
-    /// Drops the first `n` bytes. \pre n <= size()
-    void consume(std::size_t n) noexcept {
-        assert(n <= size());
-        bytes_ = bytes_.subspan(n);
-    }
-
-  private:
-    struct GiveBack {
-        BufferPool* pool;  // Borrows: it outlives its buffers.
-        std::uint32_t index;
-        void operator()(std::byte*) const noexcept;
-    };
-    std::unique_ptr<std::byte, GiveBack> memory_;
-    std::span<std::byte> bytes_;  // Of it.
-};
-
 /// Equal-sized buffers, made when they are first needed. \affinity owner shard
 class BufferPool {
   public:
@@ -96,11 +59,41 @@ class BufferPool {
     std::vector<std::uint32_t> free_;  // Made and not out; the last one back is the first to go.
 };
 
-inline PooledBuffer::PooledBuffer(BufferPool& pool, std::uint32_t index, std::size_t size) noexcept
-    : memory_(pool.memory(index).data(), GiveBack{&pool, index}),
-      bytes_(pool.memory(index).first(size)) {}
-inline void PooledBuffer::GiveBack::operator()(std::byte*) const noexcept {
-    pool->release_index(index);
-}
+/// A buffer with some bytes in it; gives it back when destroyed. Move-only.
+/// \affinity owner shard
+class PooledBuffer {
+  public:
+    /// Holds no buffer.
+    PooledBuffer() = default;
+    /// Takes over the pool's buffer `index`, whose first `size` bytes are the content.
+    PooledBuffer(BufferPool& pool, std::uint32_t index, std::size_t size) noexcept
+        : memory_(pool.memory(index).data(), GiveBack{&pool, index}),
+          bytes_(pool.memory(index).first(size)) {}
+
+    /// Whether this holds a buffer. One without is what the end of a stream looks like.
+    bool valid() const noexcept { return memory_ != nullptr; }
+    /// Whether no bytes are left.
+    bool empty() const noexcept { return size() == 0; }
+    /// How many bytes have not been consumed.
+    std::size_t size() const noexcept { return bytes().size(); }
+    /// The bytes that have not been consumed.
+    std::span<std::byte> bytes() const noexcept {
+        return valid() ? bytes_ : std::span<std::byte>();
+    }
+    /// Drops the first `n` bytes. \pre n <= size()
+    void consume(std::size_t n) noexcept {
+        assert(n <= size());
+        bytes_ = bytes_.subspan(n);
+    }
+
+  private:
+    struct GiveBack {
+        BufferPool* pool;  // Borrows: it outlives its buffers.
+        std::uint32_t index;
+        void operator()(std::byte*) const noexcept { pool->release_index(index); }
+    };
+    std::unique_ptr<std::byte, GiveBack> memory_;
+    std::span<std::byte> bytes_;  // Of it.
+};
 
 }  // namespace starling

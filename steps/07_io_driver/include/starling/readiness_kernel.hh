@@ -1,9 +1,9 @@
 // ReadinessKernel: completions from a kernel that only says when a descriptor is ready: epoll,
 // kqueue.
 //
-//     push ─► side ─► enter(): make the system call ─┬─ done ──────────► completion
-//              ▲                                     └─ would block ──► waits in its side
-//              └──────── the kernel: "fd 7 became readable" ◄────────────────┘
+//     push ─► side: make the system call ─┬─ done ──────────► completion
+//              ▲                           └─ would block ──► waits in its side
+//              └──── enter(): "fd 7 became readable" ◄────────────────┘
 //
 // Watching is edge-triggered: a descriptor is registered once, in both directions, and the kernel
 // speaks up when one *becomes* ready. So a "would block" is remembered until the next edge, and no
@@ -25,11 +25,14 @@ class ReadinessKernel : public Kernel {
   public:
     bool waits() const noexcept override { return false; }
     void attach(int fd) override;
-    bool try_now(const IoRequest& request, int& result) noexcept override;
+    int try_now(const IoRequest& request) noexcept override;
     bool push(const IoRequest& request, std::uint64_t key) noexcept override;
-    bool wants_enter() const noexcept override { return done_.empty(); }
+    bool wants_enter() const noexcept override { return !entered_; }
     void enter(const timespec* timeout) noexcept override;
-    void reap(std::vector<IoCompletion>& into) noexcept override { into.swap(done_); }
+    void reap(std::vector<IoCompletion>& into) noexcept override {
+        into.swap(done_);
+        entered_ = false;
+    }
     void provide(std::uint32_t index, std::span<std::byte> memory) noexcept override {
         buffers_.emplace_back(index, memory);
     }
@@ -51,20 +54,22 @@ class ReadinessKernel : public Kernel {
         IoRequest request{};
     };
     struct Watched {
-        Side read, write;
+        Side sides[2];            // One reads, one writes.
         bool hung_up = false;     // A short read may have more behind it.
         bool connecting = false;  // connect(2) was called and is under way.
     };
 
-    Side& side(const IoRequest& r) noexcept;
+    Side& side(const IoRequest& r) noexcept { return fds_[r.fd].sides[is_write(r.code) ? 1 : 0]; }
     void advance(Side& side) noexcept;
+    void complete(Side& side, IoCompletion completion) noexcept;
     IoCompletion attempt(Side& side, const IoRequest& r) noexcept;
     ssize_t call(const IoRequest& r) noexcept;
     ssize_t receive(const IoRequest& r, std::uint32_t& buffer) noexcept;
 
-    std::vector<Watched> fds_;         // By number.
-    std::vector<int> work_, working_;  // Descriptors that the next, and this, `enter` looks at.
-    std::vector<IoCompletion> done_;   // Not reaped yet.
+    std::vector<Watched> fds_;        // By number.
+    std::vector<int> greedy_;         // Had a stream that may go on only in the next `enter`.
+    std::vector<IoCompletion> done_;  // Not reaped yet.
+    bool entered_ = false;            // Since the last `reap`.
     std::vector<std::pair<std::uint32_t, std::span<std::byte>>> buffers_;  // Provided.
 };
 

@@ -12,7 +12,7 @@
 #pragma once
 
 #include <starling/inbox.hh>
-#include <starling/io_fd.hh>
+#include <starling/kernel.hh>
 
 namespace starling {
 
@@ -30,10 +30,8 @@ class WakeFd final : public Unparker {
     int fd() const noexcept { return fd_.get(); }
 
   private:
-    int write_fd() const noexcept { return pipe_end_.valid() ? pipe_end_.get() : fd_.get(); }
-
-    OwnedFd fd_;
-    OwnedFd pipe_end_;  // Where there is no eventfd.
+    OwnedFd fd_, pipe_end_;  // The second one: where there is no eventfd.
+    int write_fd_;           // One of them.
 };
 
 }  // namespace starling

@@ -21,7 +21,7 @@
 #include <cstdlib>
 #include <exception>
 #include <starling/executor.hh>
-#include <starling/io_fd.hh>
+#include <starling/kernel.hh>
 #include <starling/socket_address.hh>
 #include <starling/test_drivers.hh>
 #include <starling/timer_service.hh>

@@ -130,7 +130,8 @@ TEST(Ex5_3_Oracle, IsExactUnderRandomOperations) {
                     << "seed " << seed << ", step " << i << ": ns from now, expected second"
                     << "\nAsk yourself: which level holds the earliest timer here?";
             }
-            if (i % 3 == 0) ASSERT_EQ(oracle.advance_somewhere(), "");
+            if (i % 3 != 0) continue;
+            ASSERT_EQ(oracle.advance_somewhere(), "");
         }
     }
 }
@@ -145,7 +146,8 @@ TEST(Ex5_3_Oracle, IsNeverTooLateHoweverManyAreArmed) {
                       std::max(oracle.next_deadline(), oracle.now()))
                 << "seed " << seed << ", step " << i << ": the executor would oversleep"
                 << "\nAsk yourself: what may you answer when you do not look at every timer?";
-            if (i % 49 == 0) ASSERT_EQ(oracle.advance_somewhere(), "");
+            if (i % 49 != 0) continue;
+            ASSERT_EQ(oracle.advance_somewhere(), "");
         }
     }
 }

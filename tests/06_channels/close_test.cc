@@ -154,7 +154,9 @@ TEST(Ex6_3_Close, EveryValueIsReceivedOrComesBack) {
                     }
                     { auto gone = std::move(tx); }
                     const int wanted = static_cast<int>(random() % 120);
-                    while (received < wanted && co_await rx.recv()) ++received;
+                    for (; received < wanted; ++received) {
+                        if (!co_await rx.recv()) break;
+                    }
                     destroyed_in_channel = static_cast<int>(rx.size());
                 }
                 co_await senders.close();

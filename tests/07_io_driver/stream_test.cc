@@ -304,7 +304,9 @@ TEST_P(Ex7_4_Streams, DestroyedInFlightTheyLeaveNothingBehind) {
             StreamWait wait = stream.wait();
             wait.start(waiter);
             if (i % 2 == 0) shard.driver().poll();
-            if (i % 3 == 0) EXPECT_EQ(2, ::send(b.get(), "xy", 2, MSG_NOSIGNAL));
+            if (i % 3 == 0) {
+                EXPECT_EQ(2, ::send(b.get(), "xy", 2, MSG_NOSIGNAL));
+            }
             if (i % 5 == 0) shard.driver().poll();
             context.request_stop();
         }  // Armed, some with bytes on their way.

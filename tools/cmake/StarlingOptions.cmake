@@ -49,7 +49,8 @@ target_link_libraries(starling_options INTERFACE starling_language)
 target_compile_options(starling_options INTERFACE
     -Wall -Wextra
     $<$<BOOL:${STARLING_WERROR}>:-Werror>
-    $<$<BOOL:${is_clang}>:-fcolor-diagnostics;-Xclang;-fno-pch-timestamp>
+    # GCC guesses, and guesses wrong, about a std::optional that is asked before it is read.
+    $<IF:$<BOOL:${is_clang}>,-fcolor-diagnostics;-Xclang;-fno-pch-timestamp,-Wno-maybe-uninitialized>
     $<$<CONFIG:Release>:-O2>)
 target_compile_definitions(starling_options INTERFACE $<$<CONFIG:Debug>:_GLIBCXX_ASSERTIONS>)
 

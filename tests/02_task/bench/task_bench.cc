@@ -56,7 +56,7 @@ void BM_Task_AwaitReadyFuture(benchmark::State& state) { run(await_ready_futures
 BENCHMARK(BM_Task_AwaitReadyFuture);
 
 /// A pending future: suspend, set_value, resume.
-Task<> await_pending_futures(benchmark::State& state, Promise<int>& promise) {
+Task<> await_pending_futures(Promise<int>& promise) {
     for (;;) {
         promise = Promise<int>();
         if (co_await promise.get_future() == 0) co_return;
@@ -65,7 +65,7 @@ Task<> await_pending_futures(benchmark::State& state, Promise<int>& promise) {
 void BM_Task_AwaitPendingFuture(benchmark::State& state) {
     Context context("benchmark");
     Promise<int> promise;
-    Task<> task = await_pending_futures(state, promise);
+    Task<> task = await_pending_futures(promise);
     task.promise().set_context(&context);
     post(task.promise());
     for (auto _ : state) {

@@ -118,7 +118,7 @@ TEST(Ex9_5_Backpressure, ADestructorNeverWaitsForCredit) {
         std::vector<unsigned>& where;
     };
     std::vector<unsigned> where;
-    std::vector<ForeignPtr<std::unique_ptr<Noting>>> objects;
+    std::vector<ForeignPtr<Noting>> objects;
     auto make = shards.spawn(1, [&]() -> Task<> {
         for (int i = 0; i < 4; ++i) objects.push_back(make_foreign<Noting>(where));
         co_return;

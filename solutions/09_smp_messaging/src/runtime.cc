@@ -1,24 +1,22 @@
 #include <pthread.h>
 #include <sched.h>
 
+#include <array>
+#include <csignal>
+#include <exception>
+#include <future>
 #include <starling/runtime.hh>
+#include <thread>
 
 namespace starling {
 
 /// \affinity any thread, and signal handlers: no locks
 struct StopHandle::Control {
-    void stop() noexcept {
-        requested.store(true);
-        users.fetch_add(1);
-        if (Unparker* shard_0 = unparker.load()) shard_0->unpark();  // A write to an eventfd.
-        users.fetch_sub(1);
-    }
     /// From now on a stop wakes this one; none if null. Nobody uses the one before any longer.
     void wakes(Unparker* shard_0) noexcept {
         unparker.store(shard_0);
         while (users.load() > 0) std::this_thread::yield();
     }
-
     std::atomic<bool> requested{false};
     std::atomic<Unparker*> unparker{nullptr};  // Borrows: until `wakes` is called with another.
     std::atomic<int> users{0};
@@ -26,7 +24,12 @@ struct StopHandle::Control {
 
 StopHandle::StopHandle() : control_(std::make_shared<Control>()) {}
 
-void StopHandle::stop() const noexcept { control_->stop(); }
+void StopHandle::stop() const noexcept {
+    control_->requested.store(true);
+    control_->users.fetch_add(1);
+    if (Unparker* shard_0 = control_->unparker.load()) shard_0->unpark();  // Writes to an eventfd.
+    control_->users.fetch_sub(1);
+}
 
 namespace {
 
@@ -36,13 +39,23 @@ std::optional<StopHandle> signalled;
 
 extern "C" void on_stop_signal(int) { signalled->stop(); }
 
-/// Gives SIGINT and SIGTERM these handlers, and gives back those that they had.
-void exchange_handlers(struct sigaction (&handlers)[2]) {
-    for (const int signal : {SIGINT, SIGTERM}) {
-        struct sigaction& handler = handlers[signal == SIGTERM];
-        const struct sigaction next = handler;
-        ::sigaction(signal, &next, &handler);
-    }
+/// What happens at SIGINT and at SIGTERM.
+using Handlers = std::array<struct sigaction, 2>;
+
+/// \return what would have happened before
+Handlers install(const Handlers& next) {
+    Handlers before{};
+    ::sigaction(SIGINT, &next[0], &before[0]);
+    ::sigaction(SIGTERM, &next[1], &before[1]);
+    return before;
+}
+
+Handlers stop_on_signals(const StopHandle& stop) {
+    signalled = stop;
+    struct sigaction ours{};
+    ours.sa_handler = &on_stop_signal;
+    ours.sa_flags = SA_RESTART | static_cast<int>(SA_RESETHAND);
+    return install({ours, ours});
 }
 
 cpu_set_t usable_cpus() {
@@ -62,6 +75,21 @@ void pin_this_thread(cpu_set_t cpus, unsigned shard) {
     ::sched_setaffinity(0, sizeof cpus, &cpus);
 }
 
+/// The body of every shard's thread but the first's. \param up when it serves, or why it cannot
+void run_shard(Smp& smp, unsigned id, const RuntimeOptions& options, std::promise<void> up) {
+    const std::string name = options.thread_name + "-" + std::to_string(id);
+    ::pthread_setname_np(::pthread_self(), name.substr(0, 15).c_str());
+    if (options.pin) pin_this_thread(usable_cpus(), id);
+    std::optional<Shard> shard;
+    try {
+        shard.emplace(smp, id, options);
+        up.set_value();
+    } catch (...) {
+        return up.set_exception(std::current_exception());
+    }
+    shard->serve();
+}
+
 }  // namespace
 
 Runtime::Runtime(RuntimeOptions options) : options_(std::move(options)) {
@@ -72,75 +100,49 @@ Runtime::Runtime(RuntimeOptions options) : options_(std::move(options)) {
     if (!options_.spin) options_.spin = std::chrono::microseconds(spinning_pays ? 20 : 0);
 }
 
-Runtime::Session::Session(const RuntimeOptions& options, const StopHandle& stop)
-    : options_(options),
-      stop_(*stop.control_),
-      cpus_(usable_cpus()),
-      smp_(options.shards, options.queue_size),
-      started_(options.shards - 1),
-      errors_(options.shards) {
-    first_.emplace(smp_, 0, options);
-    if (options.pin) pin_this_thread(cpus_, 0);
-    for (unsigned id = 1; id < options.shards; ++id) {
-        try {
-            threads_.emplace_back([this, id] { run_shard(id); });
-        } catch (...) {
-            errors_[id] = std::current_exception();
-            started_.count_down();
-        }
-    }
-    started_.wait();
-    stop_.wakes(first_->executor().unparker().get());
-    if (options.stop_on_signals) {
-        signalled = stop;
-        for (struct sigaction& handler : handlers_) {
-            handler.sa_handler = &on_stop_signal;
-            handler.sa_flags = SA_RESTART | static_cast<int>(SA_RESETHAND);
-        }
-        exchange_handlers(handlers_);
-    }
-}
-
-Runtime::Session::~Session() {
-    smp_.close();
-    first_->serve();
-    if (options_.stop_on_signals) exchange_handlers(handlers_);
-    if (options_.pin) ::sched_setaffinity(0, sizeof cpus_, &cpus_);
-    stop_.wakes(nullptr);
-    stop_.requested.store(false);
-}
-
-// The body of every thread but the first.
-void Runtime::Session::run_shard(unsigned id) {
-    const std::string name = options_.thread_name + "-" + std::to_string(id);
-    ::pthread_setname_np(::pthread_self(), name.substr(0, 15).c_str());
-    if (options_.pin) pin_this_thread(cpus_, id);
-    std::optional<Shard> shard;
+void Runtime::run_shards(const std::function<Context&(Executor&)>& start_main,
+                         const std::function<bool()>& main_is_done) {
+    const cpu_set_t cpus = usable_cpus();
+    StopHandle::Control& stop = *stop_.control_;
+    Smp smp(options_.shards, options_.queue_size);
+    Shard first(smp, 0, options_);
+    Executor& executor = first.executor();
+    std::vector<std::future<void>> others;
+    std::vector<std::jthread> threads;  // Joined before all that is above.
+    std::exception_ptr error;
+    Handlers handlers{};
+    if (options_.stop_on_signals) handlers = stop_on_signals(stop_);
     try {
-        shard.emplace(smp_, id, options_);
-    } catch (...) {
-        errors_[id] = std::current_exception();
-    }
-    started_.count_down();
-    if (shard) shard->serve();
-}
-
-Executor& Runtime::Session::executor() {
-    for (const std::exception_ptr& error : errors_) {
-        if (error != nullptr) std::rethrow_exception(error);
-    }
-    return first_->executor();
-}
-
-void Runtime::Session::run_until(const std::function<bool()>& done, Context& main) {
-    first_->executor().run_until([&] {
-        if (stop_.requested.load(std::memory_order_relaxed) && main.request_stop()) {
-            first_->expect_end();
-            // It queued work, and the loop may have looked at its queue already: no sleep now.
-            first_->executor().unparker()->unpark();
+        for (unsigned id = 1; id < options_.shards; ++id) {
+            std::promise<void> up;
+            others.push_back(up.get_future());
+            threads.emplace_back(run_shard, std::ref(smp), id, std::cref(options_), std::move(up));
         }
-        return done();
-    });
+        if (options_.pin) pin_this_thread(cpus, 0);
+        for (auto& shard : others) shard.get();
+        stop.wakes(executor.unparker().get());
+        Context& main = start_main(executor);
+        executor.run_until([&] {
+            if (stop.requested.load(std::memory_order_relaxed) && main.request_stop()) {
+                first.expect_end();
+                // It queued work, and the loop may have looked at its queue already: no sleep now.
+                executor.unparker()->unpark();
+            }
+            return main_is_done();
+        });
+    } catch (...) {
+        error = std::current_exception();
+    }
+    for (auto& shard : others) {
+        if (shard.valid()) shard.wait();
+    }
+    smp.close();
+    first.serve();
+    if (options_.stop_on_signals) install(handlers);
+    if (options_.pin) ::sched_setaffinity(0, sizeof cpus, &cpus);
+    stop.wakes(nullptr);
+    stop.requested.store(false);
+    if (error != nullptr) std::rethrow_exception(error);
 }
 
 }  // namespace starling

@@ -16,12 +16,8 @@
 // Affinity: `run` one thread at a time; `stop` and StopHandle any thread. Linux.
 #pragma once
 
-#include <csignal>
-#include <exception>
 #include <functional>
-#include <latch>
 #include <starling/shard.hh>
-#include <thread>
 
 namespace starling {
 
@@ -58,9 +54,12 @@ class Runtime {
     ///         std::system_error if a shard cannot be started
     template <class A>
     auto run(A&& main) {
-        Session session(options_, stop_);
-        auto handle = session.executor().spawn(std::forward<A>(main), {.name = "main"});
-        session.run_until([&] { return handle.done(); }, handle.context());
+        decltype(std::declval<Executor&>().spawn(std::forward<A>(main))) handle;
+        auto start = [&](Executor& shard_0) -> Context& {
+            handle = shard_0.spawn(std::forward<A>(main), {.name = "main"});
+            return handle.context();
+        };
+        run_shards(start, [&] { return handle.done(); });
         [[maybe_unused]] const bool stopped = handle.context().stop_requested();
         try {
             return handle.finish();
@@ -80,32 +79,8 @@ class Runtime {
     unsigned shards() const noexcept { return options_.shards; }
 
   private:
-    /// The shards of one run.
-    class Session {
-      public:
-        /// Starts them. \throws std::system_error if shard 0 cannot be started
-        Session(const RuntimeOptions& options, const StopHandle& stop);
-        /// Has them serve each other until all are idle, and frees everything.
-        ~Session();
-        /// Shard 0's. \throws std::system_error if another shard could not be started
-        Executor& executor();
-        /// Runs until `done()`; asks `main` to stop if somebody asks for that.
-        void run_until(const std::function<bool()>& done, Context& main);
-
-      private:
-        void run_shard(unsigned id);
-
-        const RuntimeOptions& options_;      // Borrows: the runtime's.
-        StopHandle::Control& stop_;          // Borrows: the runtime's.
-        struct sigaction handlers_[2] = {};  // While it lives the program's, otherwise ours.
-        const cpu_set_t cpus_;
-        Smp smp_;
-        std::latch started_;
-        std::vector<std::exception_ptr> errors_;  // By shard: why it could not be started.
-        std::optional<Shard> first_;
-        std::vector<std::jthread>
-            threads_;  // Of the other shards. Joined before all that is above.
-    };
+    void run_shards(const std::function<Context&(Executor&)>& start_main,
+                    const std::function<bool()>& main_is_done);
 
     RuntimeOptions options_;
     StopHandle stop_;

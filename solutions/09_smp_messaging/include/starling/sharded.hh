@@ -102,10 +102,10 @@ class Sharded {
         try {
             co_await starling::invoke_on_all(
                 [&] { mine() = std::make_unique<T>(std::as_const(args)...); });
-            co_return;
         } catch (...) {
             error = std::current_exception();
         }
+        if (error == nullptr) co_return;
         co_await stop();
         std::rethrow_exception(error);
     }

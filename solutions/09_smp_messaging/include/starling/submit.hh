@@ -61,16 +61,18 @@ class [[nodiscard]] SubmitOperation final : private StopNode, private Message {
     bool ready() const noexcept { return false; }
     /// Sends it off. \pre c runs on the shard that made this
     void start([[maybe_unused]] Continuation& c) {
-        if constexpr (!kPlain) set_context(there_.inherit(c.context()));
+        if constexpr (!kPlain) {
+            there_.task.inherit(c.context());
+            set_context(&there_.task);
+        }
         // BEGIN 9.3: submit_to
-        //| Remember who waits, send this message to `shard_`, and hear of a stop if `c` has a context
-        //| (of a plain function only while it is in line: under way, a stop can do nothing any more).
+        //| Remember who waits, send this message to `shard_`, and hear of a stop if `c` has a context.
         //| `under_way_` counts messages that have to come home before `c` may go on.
         //= todo("9.3", "SubmitOperation::start");
         waiter_ = &c;
         under_way_ = 1;
-        const bool gone = mailbox_->send(shard_, *this);
-        if (c.context() != nullptr && !(gone && kPlain)) c.context()->link(*this);
+        mailbox_->send(shard_, *this);
+        if (c.context() != nullptr) c.context()->link(*this);
         // END 9.3
     }
     /// Whether it was withdrawn in time, or stopped over there.
@@ -84,23 +86,19 @@ class [[nodiscard]] SubmitOperation final : private StopNode, private Message {
     void resume() noexcept override {
         // BEGIN 9.3: submit_to
         //| This shard is the target. The first time, make `op_` out of `f_` (`as_call`) and start it,
-        //| unless it is ready at once; or unless a stop came first: then the outcome is Cancelled. When
-        //| it is over, which may be the second time, its result is the outcome, and so is whatever is
-        //| thrown here. `op_` was made on this shard, so it ends on this shard, before the reply.
+        //| unless it is ready at once; or unless this message's context was stopped before: then the
+        //| outcome is Cancelled. (A plain function has no context here.) When it is over, which may be the
+        //| second time, its result is the outcome, and so is whatever is thrown here. `op_` was made on
+        //| this shard, so it ends on this shard, before the reply.
         //| `mailbox_` is home's; here ask for this shard's: `mailbox("submit_to")`.
         //= return todo_soft("9.3", "SubmitOperation::resume");
         try {
-            if (kPlain || !op_.has_value()) {
-                if (!kPlain && context()->stop_requested()) throw Cancelled{};
+            if (!op_.has_value()) {
+                if (context() != nullptr && context()->stop_requested()) throw Cancelled{};
                 op_.emplace(detail::as_call(f_));
                 if (!op_->ready()) return op_->start(*this);
             }
-            if constexpr (std::is_void_v<T>) {
-                op_->finish();
-                outcome_.set_value();
-            } else {
-                outcome_.set_value(op_->finish());
-            }
+            outcome_.set_result_of([this]() -> T { return op_->finish(); });
         } catch (...) {
             outcome_.set_current_exception();
         }
@@ -139,12 +137,6 @@ class [[nodiscard]] SubmitOperation final : private StopNode, private Message {
     struct There final : Message {
         There() = default;
         There(There&&) noexcept {}  // Before the start there is nothing in it.
-        Context* inherit(const Context* home) noexcept {
-            if (home == nullptr) return &task;
-            task.set_name(home->name());
-            task.set_priority(home->priority());
-            return &task;
-        }
         void resume() noexcept override {
             task.request_stop();
             mailbox("submit_to").reply(*this);
@@ -154,7 +146,6 @@ class [[nodiscard]] SubmitOperation final : private StopNode, private Message {
         Context task;
         SubmitOperation* submit = nullptr;  // Borrows: it contains this.
     };
-    struct Nothing {};
 
     // What the target touches comes first, close to the message: it travels.
     F f_;
@@ -164,7 +155,7 @@ class [[nodiscard]] SubmitOperation final : private StopNode, private Message {
     unsigned shard_;
     unsigned under_way_ = 0;
     Continuation* waiter_ = nullptr;  // Borrows: it owns this operation.
-    [[no_unique_address]] std::conditional_t<kPlain, Nothing, There> there_;
+    [[no_unique_address]] std::conditional_t<kPlain, Unit, There> there_;
 };
 
 /// Calls `f` on shard `shard` and brings back what it returns or throws. `f` may return a value,

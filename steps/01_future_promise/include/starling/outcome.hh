@@ -94,6 +94,20 @@ class Outcome {
             set_error(std::current_exception());
         }
     }
+    /// Stores what `f()` returns or throws; a Cancelled becomes `stopped`. \pre empty
+    template <class F>
+    void set_result_of(F&& f) noexcept {
+        try {
+            if constexpr (std::is_void_v<T>) {
+                f();
+                set_value();
+            } else {
+                set_value(f());
+            }
+        } catch (...) {
+            set_current_exception();
+        }
+    }
 
     /// Nothing yet, or nothing any more.
     bool empty() const noexcept { return state_ == State::empty; }

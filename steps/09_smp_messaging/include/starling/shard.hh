@@ -15,6 +15,7 @@
 // Affinity: owner shard: made, used and destroyed on one thread.
 #pragma once
 
+#include <cstdio>
 #include <optional>
 #include <starling/driver.hh>
 #include <starling/mailbox.hh>
@@ -45,7 +46,18 @@ class Shard final : private EventSource {
   public:
     /// \param options with the defaults filled in; outlives this
     /// \throws std::system_error if the driver cannot be made
-    Shard(Smp& smp, unsigned id, const RuntimeOptions& options);
+    Shard(Smp& smp, unsigned id, const RuntimeOptions& options)
+        : smp_(smp),
+          options_(options),
+          driver_(make_driver({.kind = options.driver, .entries = options.io_entries})),
+          executor_({.parker = driver_.get(), .spin = options.spin.value_or(Duration::zero())}),
+          // Polled in this order: a comparison or two, the lanes, a look at the wheel, and then the
+          // driver, which may enter the kernel. So this is also asked first before a sleep.
+          mailbox_(smp, id, (executor_.add_source(*this), executor_)),
+          timers_(executor_) {
+        provide_service(executor_.env(), driver_.get());
+        executor_.add_source(*driver_);
+    }
     /// Ends what tasks are left: after serve() there are none.
     ~Shard() override { executor_.end_tasks(); }
 
@@ -53,21 +65,50 @@ class Shard final : private EventSource {
     Executor& executor() noexcept { return executor_; }
 
     /// Runs until the shutdown begins, ends every task, and serves the others until all are done.
-    void serve();
+    void serve() {
+        executor_.run_until([this] { return smp_.closing(); });
+        expect_end();
+        while (!over_) {
+            executor_.end_tasks();
+            // Still serving: a message may bring new work, and even new tasks.
+            executor_.run_until([this] { return over_ || executor_.has_live_tasks(); });
+        }
+    }
     /// From now on the shutdown timeout runs: who is still alive when it ends is reported.
     void expect_end() noexcept { report_at_ = executor_.now() + options_.shutdown_timeout; }
 
   private:
-    void poll() noexcept override;
+    void poll() noexcept override {
+        over_ = smp_.quiescent();
+        if (executor_.now() < report_at_) [[likely]]
+            return;
+        report_at_ = TimePoint::max();
+        report_who_is_alive();
+    }
     bool active() const noexcept override { return !over_; }
-    TimePoint deadline() const noexcept override;
-    bool before_sleep() noexcept override;
-    void report_who_is_alive() const;
+    TimePoint deadline() const noexcept override {
+        return std::min(report_at_, timers_.after(options_.park_timeout));
+    }
+    // Asked when nothing is queued: idle is who, on top of that, waits for nothing of its own.
+    bool before_sleep() noexcept override {
+        const bool waits = executor_.inbox()->wakers() > 0 || timers_.active() || driver_->active();
+        if (smp_.closing() && !waits && mailbox_.report_idle()) return false;
+        return options_.parking;
+    }
+    void report_who_is_alive() const {
+        const bool tasks = executor_.has_live_tasks();
+        if (!tasks && mailbox_.outstanding() == 0 && !driver_->active()) return;  // Not this one.
+        std::fprintf(stderr,
+                     "starling: shutdown: shard %u still has %zu requests that no shard has "
+                     "answered, %zu I/O operations in flight, the tasks: %s\n",
+                     mailbox_.shard(), mailbox_.outstanding(), driver_->in_flight(),
+                     tasks ? executor_.live_task_names().c_str() : "none");
+    }
 
     Smp& smp_;                       // Borrows: it outlives every shard.
     const RuntimeOptions& options_;  // Borrows: the runtime's.
     TimePoint report_at_ = TimePoint::max();
-    bool over_ = false;  // Nothing can happen any more, on any shard.
+    bool over_ = false;  // As of the last poll: nothing can happen any more, on any shard.
     const std::unique_ptr<Driver> driver_;
     Executor executor_;
     Mailbox mailbox_;

@@ -62,10 +62,12 @@ class [[nodiscard]] SubmitOperation final : private StopNode, private Message {
     bool ready() const noexcept { return false; }
     /// Sends it off. \pre c runs on the shard that made this
     void start([[maybe_unused]] Continuation& c) {
-        if constexpr (!kPlain) set_context(there_.inherit(c.context()));
+        if constexpr (!kPlain) {
+            there_.task.inherit(c.context());
+            set_context(&there_.task);
+        }
         // BEGIN 9.3: submit_to
-        // Remember who waits, send this message to `shard_`, and hear of a stop if `c` has a context
-        // (of a plain function only while it is in line: under way, a stop can do nothing any more).
+        // Remember who waits, send this message to `shard_`, and hear of a stop if `c` has a context.
         // `under_way_` counts messages that have to come home before `c` may go on.
         todo("9.3", "SubmitOperation::start");
         // END 9.3
@@ -81,9 +83,10 @@ class [[nodiscard]] SubmitOperation final : private StopNode, private Message {
     void resume() noexcept override {
         // BEGIN 9.3: submit_to
         // This shard is the target. The first time, make `op_` out of `f_` (`as_call`) and start it,
-        // unless it is ready at once; or unless a stop came first: then the outcome is Cancelled. When
-        // it is over, which may be the second time, its result is the outcome, and so is whatever is
-        // thrown here. `op_` was made on this shard, so it ends on this shard, before the reply.
+        // unless it is ready at once; or unless this message's context was stopped before: then the
+        // outcome is Cancelled. (A plain function has no context here.) When it is over, which may be the
+        // second time, its result is the outcome, and so is whatever is thrown here. `op_` was made on
+        // this shard, so it ends on this shard, before the reply.
         // `mailbox_` is home's; here ask for this shard's: `mailbox("submit_to")`.
         return todo_soft("9.3", "SubmitOperation::resume");
         // END 9.3
@@ -116,12 +119,6 @@ class [[nodiscard]] SubmitOperation final : private StopNode, private Message {
     struct There final : Message {
         There() = default;
         There(There&&) noexcept {}  // Before the start there is nothing in it.
-        Context* inherit(const Context* home) noexcept {
-            if (home == nullptr) return &task;
-            task.set_name(home->name());
-            task.set_priority(home->priority());
-            return &task;
-        }
         void resume() noexcept override {
             task.request_stop();
             mailbox("submit_to").reply(*this);
@@ -131,7 +128,6 @@ class [[nodiscard]] SubmitOperation final : private StopNode, private Message {
         Context task;
         SubmitOperation* submit = nullptr;  // Borrows: it contains this.
     };
-    struct Nothing {};
 
     // What the target touches comes first, close to the message: it travels.
     F f_;
@@ -141,7 +137,7 @@ class [[nodiscard]] SubmitOperation final : private StopNode, private Message {
     unsigned shard_;
     unsigned under_way_ = 0;
     Continuation* waiter_ = nullptr;  // Borrows: it owns this operation.
-    [[no_unique_address]] std::conditional_t<kPlain, Nothing, There> there_;
+    [[no_unique_address]] std::conditional_t<kPlain, Unit, There> there_;
 };
 
 /// Calls `f` on shard `shard` and brings back what it returns or throws. `f` may return a value,

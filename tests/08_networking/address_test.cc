@@ -42,6 +42,21 @@ TEST(Given8_Address, WhatIsNoAddressIsRefusedWithTheFormsThereAre) {
     }
 }
 
+TEST(Given8_Address, HostThatIsNoneIsRefusedWithTheFormsOfAHost) {
+    for (const char* host : {"", "example.org", "127.0.0.1:80", "[::1]", "unix:/a"}) {
+        try {
+            SocketAddress::ip(host, 80);
+            ADD_FAILURE() << "\"" << host << "\" is no IP address";
+        } catch (const std::invalid_argument& error) {
+            EXPECT_NE(std::string::npos,
+                      std::string(error.what()).find("a host is 127.0.0.1, ::1, localhost or *"));
+        }
+    }
+    for (const char* host : {"127.0.0.1", "::1", "localhost", "*"}) {
+        EXPECT_EQ(80, SocketAddress::ip(host, 80).port());
+    }
+}
+
 TEST(Given8_Address, PathOfAUnixSocketHasALimit) {
     EXPECT_NO_THROW(SocketAddress::unix_path(std::string(107, 'a')));
     EXPECT_THROW(SocketAddress::unix_path(std::string(108, 'a')), std::invalid_argument);

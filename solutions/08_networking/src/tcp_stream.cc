@@ -8,8 +8,8 @@
 namespace starling {
 
 Task<TcpStream> TcpStream::connect(SocketAddress address, ConnectOptions options) {
-    Driver& driver = service<Driver>("TcpStream::connect");
-    TcpStream stream(driver, detail::open_socket(address, SOCK_STREAM));
+    TcpStream stream(service<Driver>("TcpStream::connect"),
+                     detail::open_socket(address, SOCK_STREAM));
     if (!address.is_unix()) stream.set_nodelay(options.nodelay);
     co_await timeout(ConnectOp(stream.fd_, address.data(), address.size()), options.timeout);
     co_return stream;

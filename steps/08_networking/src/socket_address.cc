@@ -14,8 +14,8 @@ namespace {
 [[noreturn]] void throw_bad_address(std::string_view text) {
     throw std::invalid_argument(
         "\"" + std::string(text) +
-        "\" is no address; write 127.0.0.1:8080, [::1]:8080, localhost:8080 "
-        "or unix:/path (of at most 107 bytes)");
+        "\" is no address; a host is 127.0.0.1, ::1, localhost or *, with a port 127.0.0.1:8080 or "
+        "[::1]:8080, and a Unix socket is a path of at most 107 bytes, unix:/path");
 }
 
 }  // namespace
@@ -59,16 +59,12 @@ SocketAddress SocketAddress::unix_path(std::string_view path) {
     return address;
 }
 
-SocketAddress SocketAddress::ask(const char* call, GetName& get_name, int fd) {
+SocketAddress SocketAddress::ask(const char* call, decltype(::getsockname)& get_name, int fd) {
     SocketAddress address;
     address.size_ = sizeof address.unix_;
     detail::checked(call, get_name(fd, &address.any_, &address.size_));
     return address;
 }
-
-SocketAddress SocketAddress::local_of(int fd) { return ask("getsockname", ::getsockname, fd); }
-
-SocketAddress SocketAddress::peer_of(int fd) { return ask("getpeername", ::getpeername, fd); }
 
 std::string SocketAddress::to_string() const {
     if (family() == AF_UNSPEC) return "no address";

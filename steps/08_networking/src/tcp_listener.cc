@@ -23,14 +23,13 @@ bool connection_failed(int error) noexcept {
 }  // namespace
 
 TcpListener TcpListener::bind(const SocketAddress& address, ListenOptions options) {
-    Driver& driver = service<Driver>("TcpListener");
     OwnedFd fd = detail::open_socket(address, SOCK_STREAM);
     detail::set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, options.reuse_address);
     detail::set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT, options.reuse_port);
     if (!address.is_unix()) detail::set_option(fd.get(), IPPROTO_TCP, TCP_NODELAY, options.nodelay);
     detail::checked("bind", ::bind(fd.get(), address.data(), address.size()));
     detail::checked("listen", ::listen(fd.get(), options.backlog));
-    return TcpListener(IoFd(driver, std::move(fd)));
+    return TcpListener(IoFd(service<Driver>("TcpListener"), std::move(fd)));
 }
 
 Task<TcpStream> TcpListener::accept() {

@@ -1,16 +1,6 @@
 #include <starling/udp_socket.hh>
 
 namespace starling {
-UdpSocket UdpSocket::bind(const SocketAddress& address) {
-    Driver& driver = service<Driver>("UdpSocket");
-    OwnedFd fd = detail::open_socket(address, SOCK_DGRAM);
-    detail::checked("bind", ::bind(fd.get(), address.data(), address.size()));
-    return UdpSocket(IoFd(driver, std::move(fd)));
-}
-
-void UdpSocket::connect(const SocketAddress& peer) {
-    detail::checked("connect", ::connect(fd_.get(), peer.data(), peer.size()));
-}
 
 Task<Datagram> UdpSocket::recv_from(std::span<std::byte> into) {
     Datagram datagram;

@@ -34,7 +34,7 @@ namespace detail {
 class StreamOp : public IoOp, public Pooled {
   public:
     StreamOp(IoFd& fd, IoCode code, std::size_t ahead_max) noexcept
-        : IoOp(fd, code), ahead_max_(ahead_max) {}
+        : IoOp(fd, code), ahead_max_(static_cast<std::uint32_t>(ahead_max)) {}
     virtual ~StreamOp() = default;
     /// Whether there is an item, the end, or an error.
     bool ready() const noexcept { return count() > 0 || over != 0; }
@@ -55,8 +55,8 @@ class StreamOp : public IoOp, public Pooled {
   private:
     void complete(const IoCompletion& completion) noexcept override;
 
-    const std::size_t ahead_max_;
     Continuation* waiter_ = nullptr;  // Borrows: until it is posted or withdraws.
+    const std::uint32_t ahead_max_;
     bool abandoned_ = false;
 };
 

@@ -36,9 +36,9 @@ class SocketAddress {
     /// \throws std::invalid_argument
     static SocketAddress unix_path(std::string_view path);
     /// This end of a socket. \throws std::system_error
-    static SocketAddress local_of(int fd);
+    static SocketAddress local_of(int fd) { return ask("getsockname", ::getsockname, fd); }
     /// The other end of a connected socket. \throws std::system_error
-    static SocketAddress peer_of(int fd);
+    static SocketAddress peer_of(int fd) { return ask("getpeername", ::getpeername, fd); }
 
     /// AF_INET, AF_INET6, AF_UNIX or AF_UNSPEC.
     int family() const noexcept { return any_.sa_family; }
@@ -60,8 +60,7 @@ class SocketAddress {
 
   private:
     friend class UdpSocket;  // The kernel writes a datagram's sender into one.
-    using GetName = decltype(::getsockname);
-    static SocketAddress ask(const char* call, GetName& get_name, int fd);
+    static SocketAddress ask(const char* call, decltype(::getsockname)& get_name, int fd);
     /// Where the bytes of an IP address are.
     const void* ip_bytes() const noexcept {
         return family() == AF_INET ? static_cast<const void*>(&v4_.sin_addr) : &v6_.sin6_addr;

@@ -26,10 +26,16 @@ class UdpSocket {
   public:
     /// Receives at `address`; port 0 is a free one. \throws std::system_error; std::logic_error
     /// where there is no driver
-    static UdpSocket bind(const SocketAddress& address);
+    static UdpSocket bind(const SocketAddress& address) {
+        OwnedFd fd = detail::open_socket(address, SOCK_DGRAM);
+        detail::checked("bind", ::bind(fd.get(), address.data(), address.size()));
+        return UdpSocket(IoFd(service<Driver>("UdpSocket"), std::move(fd)));
+    }
 
     /// From now on sends to `peer` only, and receives from nobody else. \throws std::system_error
-    void connect(const SocketAddress& peer);
+    void connect(const SocketAddress& peer) {
+        detail::checked("connect", ::connect(fd_.get(), peer.data(), peer.size()));
+    }
 
     /// The next datagram. \param into Borrows: until the task has ended
     /// \throws Cancelled, std::system_error

@@ -30,12 +30,6 @@ class StreamDeadline final : private Continuation, public Pooled {
     /// The deadline that never comes.
     static constexpr TimePoint kNever = TimePoint::max();
 
-    /// Whoever waits, and can be told that it is late.
-    struct Waiter {
-        /// The deadline has passed. \pre started
-        virtual void expire() noexcept = 0;
-    };
-
     /// The operation that waits, and later ones, end at `deadline`.
     /// \throws std::logic_error if there is no TimerService
     void set(TimePoint deadline) {
@@ -44,15 +38,21 @@ class StreamDeadline final : private Continuation, public Pooled {
         todo("8.4", "StreamDeadline::set");
         // END 8.4
     }
-    /// `waiter` is about to start. If its time is over already, it learns so with the next poll.
-    void begin(Waiter& waiter) {
-        waiter_ = &waiter;
+    /// `op` is about to start: it has a `stop()`. If its time is over already, it learns so with
+    /// the next poll. Borrows: until `end`.
+    template <class Op>
+    void begin(Op& op) {
+        op_ = &op;
+        stop_ = [](void* waiting) noexcept { static_cast<Op*>(waiting)->stop(); };
+        late_ = false;
         fire_in_time();
     }
-    /// `waiter` has ended, or goes.
-    void end(const Waiter& waiter) noexcept {
-        if (waiter_ == &waiter) waiter_ = nullptr;
+    /// `op` has ended, or goes.
+    void end(const void* op) noexcept {
+        if (op_ == op) op_ = nullptr;
     }
+    /// Whether what began last was stopped here.
+    bool late() const noexcept { return late_; }
 
     /// Lets go of a deadline: it goes now, or as soon as no queue holds it. \pre nothing waits
     struct Release {
@@ -68,9 +68,10 @@ class StreamDeadline final : private Continuation, public Pooled {
     /// The timer has fired.
     void resume() noexcept override {
         if (released_) return delete this;
-        if (waiter_ == nullptr) return;
+        if (op_ == nullptr) return;
         // BEGIN 8.4: the timer has fired
-        // Whoever waits is late: `expire`. But if the deadline has moved away in the meantime, it still has
+        // Whoever waits is `late_`: ask it to stop (`stop_(op_)`). It goes on when it has ended, not
+        // here: it may have been faster. But if the deadline has moved away in the meantime, it still has
         // to come. The clock to ask is the TimerService's: its `now()`.
         return todo_soft("8.4", "StreamDeadline::resume");
         // END 8.4
@@ -86,50 +87,43 @@ class StreamDeadline final : private Continuation, public Pooled {
 
     TimePoint deadline_ = kNever;
     Timer timer_;
-    Waiter* waiter_ = nullptr;  // Borrows: until `end`.
+    void* op_ = nullptr;  // Borrows: until `end`. What waits.
+    void (*stop_)(void* op) noexcept = nullptr;
+    bool late_ = false;
     bool released_ = false;
 };
 
 /// An operation that ends at the deadline of its direction. \tparam Op it has a `stop()`
 /// \affinity owner shard
 template <class Op>
-class StreamOperation : private StreamDeadline::Waiter {
+class StreamOperation {
   public:
     /// \param deadline Borrows: it outlives this.
     StreamOperation(StreamDeadline& deadline, Op&& op) noexcept
         : deadline_(deadline), op_(std::move(op)) {}
     /// It may be moved until it is started.
     StreamOperation(StreamOperation&&) noexcept = default;
-    ~StreamOperation() { deadline_.end(*this); }
+    ~StreamOperation() { deadline_.end(&op_); }
 
     /// Whether there is nothing to wait for; then the deadline does not matter.
     bool ready() { return op_.ready(); }
     /// Begins. `c` is posted when it has ended. \pre not ready
     void start(Continuation& c) {
-        deadline_.begin(*this);
+        deadline_.begin(op_);
         op_.start(c);
     }
     /// Whether it was stopped, and not by its deadline.
-    bool stopped() const noexcept { return op_.stopped() && !late_; }
+    bool stopped() const noexcept { return op_.stopped() && !deadline_.late(); }
     /// The result. \throws TimedOut; what the operation throws
     auto finish() {
-        deadline_.end(*this);
-        if (late_ && op_.stopped()) throw TimedOut();
+        deadline_.end(&op_);
+        if (deadline_.late() && op_.stopped()) throw TimedOut();
         return op_.finish();
     }
 
   private:
-    void expire() noexcept override {
-        // BEGIN 8.4: too late
-        // Remember that it is the deadline's doing, and ask the operation to stop. It goes on when it has
-        // ended, not here: it may have been faster.
-        return todo_soft("8.4", "StreamOperation::expire");
-        // END 8.4
-    }
-
     StreamDeadline& deadline_;  // Borrows: the stream's.
     Op op_;
-    bool late_ = false;
 };
 
 }  // namespace starling

@@ -72,6 +72,11 @@ class ItemStreamOp final : public StreamOp {
     void keep(const IoCompletion& completion) noexcept override;
 };
 
+/// How a stream lets go of its operation: it is freed when its last completion has come.
+struct AbandonStream {
+    void operator()(StreamOp* op) const noexcept { op->abandon(); }
+};
+
 }  // namespace detail
 
 /// Waits until a stream has something to say. \affinity owner shard
@@ -138,13 +143,8 @@ class Stream {
     Stream(IoFd& fd, IoCode code, std::size_t ahead_max)
         : op_(new detail::ItemStreamOp<Item>(fd, code, ahead_max)) {}
 
-    /// How a stream lets go of its operation.
-    struct Abandon {
-        /// Frees it when its last completion has come: see the top of this file.
-        void operator()(detail::StreamOp* op) const noexcept { op->abandon(); }
-    };
     /// Read-ahead and state. Null after a move.
-    std::unique_ptr<detail::ItemStreamOp<Item>, Abandon> op_;
+    std::unique_ptr<detail::ItemStreamOp<Item>, detail::AbandonStream> op_;
 };
 
 /// The connections of a listening socket. \affinity owner shard

@@ -67,33 +67,33 @@ class PooledBuffer {
     PooledBuffer() = default;
     /// Takes over the pool's buffer `index`, whose first `size` bytes are the content.
     PooledBuffer(BufferPool& pool, std::uint32_t index, std::size_t size) noexcept
-        : memory_(pool.memory(index).data(), GiveBack{&pool, index}),
-          bytes_(pool.memory(index).first(size)) {}
+        : pool_(&pool, GiveBack{index}), end_(static_cast<std::uint32_t>(size)) {}
 
     /// Whether this holds a buffer. One without is what the end of a stream looks like.
-    bool valid() const noexcept { return memory_ != nullptr; }
+    bool valid() const noexcept { return pool_ != nullptr; }
     /// Whether no bytes are left.
     bool empty() const noexcept { return size() == 0; }
     /// How many bytes have not been consumed.
     std::size_t size() const noexcept { return bytes().size(); }
     /// The bytes that have not been consumed.
     std::span<std::byte> bytes() const noexcept {
-        return valid() ? bytes_ : std::span<std::byte>();
+        if (!valid()) return {};
+        return pool_->memory(pool_.get_deleter().index).subspan(begin_, end_ - begin_);
     }
     /// Drops the first `n` bytes. \pre n <= size()
     void consume(std::size_t n) noexcept {
         assert(n <= size());
-        bytes_ = bytes_.subspan(n);
+        begin_ += static_cast<std::uint32_t>(n);
     }
 
   private:
     struct GiveBack {
-        BufferPool* pool;  // Borrows: it outlives its buffers.
         std::uint32_t index;
-        void operator()(std::byte*) const noexcept { pool->release_index(index); }
+        void operator()(BufferPool* pool) const noexcept { pool->release_index(index); }
     };
-    std::unique_ptr<std::byte, GiveBack> memory_;
-    std::span<std::byte> bytes_;  // Of it.
+    std::unique_ptr<BufferPool, GiveBack> pool_;  // Borrows: it outlives its buffers.
+    std::uint32_t begin_ = 0;                     // What has not been consumed.
+    std::uint32_t end_ = 0;
 };
 
 }  // namespace starling

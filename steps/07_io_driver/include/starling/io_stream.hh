@@ -34,7 +34,7 @@ namespace detail {
 class StreamOp : public IoOp, public Pooled {
   public:
     StreamOp(IoFd& fd, IoCode code, std::size_t ahead_max) noexcept
-        : IoOp(fd, code), ahead_max_(ahead_max) {}
+        : IoOp(fd, code), ahead_max_(static_cast<std::uint32_t>(ahead_max)) {}
     virtual ~StreamOp() = default;
     /// Whether there is an item, the end, or an error.
     bool ready() const noexcept { return count() > 0 || over != 0; }
@@ -55,8 +55,8 @@ class StreamOp : public IoOp, public Pooled {
   private:
     void complete(const IoCompletion& completion) noexcept override;
 
-    const std::size_t ahead_max_;
     Continuation* waiter_ = nullptr;  // Borrows: until it is posted or withdraws.
+    const std::uint32_t ahead_max_;
     bool abandoned_ = false;
 };
 
@@ -70,6 +70,11 @@ class ItemStreamOp final : public StreamOp {
   private:
     std::size_t count() const noexcept override { return items.size(); }
     void keep(const IoCompletion& completion) noexcept override;
+};
+
+/// How a stream lets go of its operation: it is freed when its last completion has come.
+struct AbandonStream {
+    void operator()(StreamOp* op) const noexcept { op->abandon(); }
 };
 
 }  // namespace detail
@@ -138,13 +143,8 @@ class Stream {
     Stream(IoFd& fd, IoCode code, std::size_t ahead_max)
         : op_(new detail::ItemStreamOp<Item>(fd, code, ahead_max)) {}
 
-    /// How a stream lets go of its operation.
-    struct Abandon {
-        /// Frees it when its last completion has come: see the top of this file.
-        void operator()(detail::StreamOp* op) const noexcept { op->abandon(); }
-    };
     /// Read-ahead and state. Null after a move.
-    std::unique_ptr<detail::ItemStreamOp<Item>, Abandon> op_;
+    std::unique_ptr<detail::ItemStreamOp<Item>, detail::AbandonStream> op_;
 };
 
 /// The connections of a listening socket. \affinity owner shard

@@ -30,18 +30,18 @@ class EpollKernel final : public ReadinessKernel {
     void wait(const timespec* timeout) noexcept override {
         constexpr int kRoom = 256;
         epoll_event events[kRoom];
-        int count = ::epoll_pwait2(epoll_.get(), events, kRoom, timeout, nullptr);
-        if (count < 0 && errno == ENOSYS) {  // Linux has it since 5.11; the other one counts in ms.
-            const timespec limit =
-                timeout != nullptr ? *timeout : timespec{.tv_sec = 3600, .tv_nsec = 0};
-            const auto ms =
-                std::min(limit.tv_sec, 3600L) * 1000 + (limit.tv_nsec + 999'999) / 1'000'000;
+        const long ms = timeout == nullptr ? -1  // Rounded up, and at most an hour.
+                                           : std::min(timeout->tv_sec, 3600L) * 1000 +
+                                                 (timeout->tv_nsec + 999'999) / 1'000'000;
+        int count = ms > 0 ? ::epoll_pwait2(epoll_.get(), events, kRoom, timeout, nullptr) : -1;
+        if (ms <= 0 || (count < 0 && errno == ENOSYS)) {  // Linux has the other since 5.11.
             count = ::epoll_wait(epoll_.get(), events, kRoom, static_cast<int>(ms));
         }
         for (int i = 0; i < count; ++i) {  // EINTR: an early return, which everybody expects.
-            const epoll_event& event = events[i];
-            on_ready(event.data.fd, (event.events & EPOLLIN) != 0, (event.events & EPOLLOUT) != 0,
-                     (event.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0);
+            const unsigned now = events[i].events;
+            constexpr unsigned kBoth = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+            on_ready(events[i].data.fd, (now & (EPOLLIN | kBoth)) != 0,
+                     (now & (EPOLLOUT | kBoth)) != 0, (now & EPOLLRDHUP) != 0);
         }
     }
 

@@ -76,8 +76,8 @@ bool ReadinessKernel::push(const IoRequest& request, std::uint64_t key) noexcept
 
 void ReadinessKernel::on_ready(int fd, bool readable, bool writable, bool hung_up) noexcept {
     Watched& w = fds_[fd];
-    w.sides[0].ready |= readable || hung_up;
-    w.sides[1].ready |= writable || hung_up;
+    w.sides[0].ready |= readable;
+    w.sides[1].ready |= writable;
     w.hung_up |= hung_up;
     for (Side& s : w.sides) advance(s);
 }

@@ -44,6 +44,32 @@ TEST(Ex10_1_HeadParser, OneByteAtATimeGivesTheSameHead) {
     story.expect("what came out", Parsed{"done 48", std::string(kGetHead)}, parse_bytewise(kGet));
 }
 
+TEST(Ex10_1_HeadParser, FinishedLinesAreNotSearchedAgain) {
+    Story story("a head of 200 bytes comes one byte at a time: how many bytes do you look at?");
+    const HttpLimits limits;
+    RequestParser parser(limits);
+    const std::size_t cut = kGet.find("X-Two") + 3;
+    const std::string first(kGet.substr(0, cut));
+    story.step("show two lines and a bit of the third");
+    story.expect("complete", false, parser.parse(first));
+    std::string scribbled(kGet);
+    for (std::size_t i = 0; i < cut; ++i) {
+        if (scribbled[i] == '\r' || scribbled[i] == '\n') scribbled[i] = '#';
+    }
+    story.step("show all of it, at a new address; the line ends that were shown before are wiped out");
+    bool complete = false;
+    try {
+        complete = parser.parse(scribbled);
+    } catch (const HttpError& error) {
+        story.step(std::string("it was refused: ") + error.what());
+    }
+    story.expect("complete: who has found a line's end once need not find it again", true, complete);
+    if (complete) {
+        story.expect("what came out", Parsed{"done 48", std::string(kGetHead)},
+                     testing_support::describe(parser));
+    }
+}
+
 TEST(Ex10_1_HeadParser, UnfinishedHeadAsksForMore) {
     Story story("is a head over before its empty line?");
     story.step("show everything but the last byte");

@@ -2,6 +2,7 @@
 // The clock is virtual: a deadline of ten seconds passes in a millisecond.
 #include <gtest/gtest.h>
 
+#include <starling/executor.hh>
 #include <starling/http_server.hh>
 #include <starling/net_world.hh>
 #include <starling/sleep.hh>
@@ -468,6 +469,23 @@ TEST_P(Ex10_5_Stop, ConnectionsThatDoNotEndAreCutOff) {
         story.expect("it waited for the grace period", true,
                      world.elapsed_ms() - before >= 9000 && world.elapsed_ms() - before < 60000);
         story.expect("connections left", std::size_t{0}, bed.server.open_connections());
+    });
+}
+
+TEST_P(Ex10_5_Stop, NothingOfTheServerRunsAfterwards) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    Story story("the accept loop was told to end; who waits until it has?");
+    world.run([&]() -> Task<> {
+        {
+            ServerBed bed;
+            story.step("a server is stopped before its accept loop has had its first turn");
+            co_await bed.server.stop();
+            story.step("and is destroyed, at once");
+        }
+        co_await settle();
+        story.expect("tasks that still run, but this one", std::size_t{0},
+                     this_executor("test").live_tasks() - 1);
     });
 }
 

@@ -148,6 +148,16 @@ TEST(Ex10_4_Refuse, BadRequestIsAnsweredAndEndsTheConnection) {
     story.expect("requests counted", std::uint64_t{2}, bed.shared.stats.requests);
 }
 
+TEST(Ex10_4_Refuse, WhatWentWrongInTheHandlerStaysHere) {
+    Story story("what may a stranger learn from an exception of your program?");
+    SessionBed bed;
+    bed.session.refuse(std::runtime_error("no such table: passwords"));
+    story.step("refuse what a handler has thrown");
+    story.expect("refused", 1, bed.answers("500"));
+    story.expect("the client reads of tables", false,
+                 bed.sent().find("table") != std::string::npos);
+}
+
 TEST(Ex10_4_Refuse, UnknownExpectationIsRefused) {
     Story story("a client that waits for something you never send: when does it go on?");
     SessionBed bed;

@@ -9,15 +9,12 @@
 namespace starling {
 namespace {
 
-// A method or a field's name: looked up in a table.
+// A method or a field's name.
 bool is_token(char c) noexcept {
     static constexpr auto kTokens = [] {
         std::array<bool, 256> table{};
-        for (const unsigned char c : std::string_view("!#$%&'*+-.^_`|~0123456789"
-                                                      "abcdefghijklmnopqrstuvwxyz"
-                                                      "ABCDEFGHIJKLMNOPQRSTUVWXYZ")) {
-            table[c] = true;
-        }
+        for (const unsigned char c : std::string_view("!#$%&'*+-.^_`|~0123456789")) table[c] = true;
+        for (char c = 'a'; c <= 'z'; ++c) table[c] = table[c - 'a' + 'A'] = true;
         return table;
     }();
     return kTokens[static_cast<unsigned char>(c)];

@@ -58,12 +58,12 @@ HttpSession::Next HttpSession::refuse(const std::exception& error) {
 
 void HttpSession::finish_request() noexcept {
     ++shared_.stats.requests;
-    begun_ = false;
+    begun_ = head_awaited_ = false;
     parser_.reset();
 }
 
 void HttpSession::reset() noexcept {
-    begun_ = false;
+    begun_ = head_awaited_ = false;
     parser_.reset();
     for (std::string* text : {&carry_, &output_, &head_copy_}) {
         text->clear();
@@ -78,38 +78,32 @@ Task<bool> HttpSession::work(TcpStream& stream) {
     input_ = {};
     shown_ = 0;
     refill();
-    for (bool begun = false;;) {
-        const std::size_t before = input_.size();
+    for (bool open = true; open;) {
         const Next next = advance();
-        const bool is_full = output_.size() >= kOutputMax;
-        begun = begun && input_.size() == before;
         if (next == Next::handle) {
-            begun = false;
-            const bool open = co_await handle();
-            if (open) continue;
-        } else if (next == Next::more && !is_full && refill()) {
-            continue;
+            open = co_await handle();
+        } else if (next == Next::close) {
+            open = false;
+        } else if (output_.size() >= kOutputMax) {
+            co_await flush();
+        } else if (!refill()) {
+            co_await flush();
+            if (input_.empty()) co_return true;
+            parser_.move_to(input_.data());  // `refill` may have moved it, and `refuse` looks.
+            open = co_await receive_head();
         }
-        co_await flush();
-        if (next != Next::more) {
-            refill();  // What was taken counts.
-            co_return false;
-        }
-        if (is_full) continue;
-        if (input_.empty()) co_return true;
-        parser_.move_to(input_.data());  // `refill` may have moved it, and `refuse` looks at it.
-        const bool open = co_await receive_head(std::exchange(begun, true));
-        if (open) continue;
-        co_await flush();
-        co_return false;
     }
+    co_await flush();
+    refill();  // What was taken counts.
+    co_return false;
 }
 
-Task<bool> HttpSession::receive_head(bool begun) {
+Task<bool> HttpSession::receive_head() {
     // BEGIN 10.4: one deadline for a whole head
     // Part of a head is here: wait until the stream is readable again. All of it has to be here
-    // `head_timeout` after the first wait; `begun` says that this is a further one. Too late: `refuse`
-    // with 408. Return whether the connection goes on; it does not after the client's end of stream.
+    // `head_timeout` after the first wait for it; `head_awaited_`, false for a new head, is yours to
+    // remember that there was one. Too late: `refuse` with 408. Return whether the connection goes on;
+    // it does not after the client's end of stream.
     todo("10.4", "HttpSession::receive_head");
     // END 10.4
 }
@@ -131,23 +125,19 @@ Task<bool> HttpSession::handle() {
         co_return false;
     }
     if (chunked_) output_ += "0\r\n\r\n";
-    const bool at_next = co_await skip_body();
-    finish_request();
-    co_return (at_next && keep_alive_);
-}
-
-// What the handler has left of the body. Returns whether the next request can be found.
-Task<bool> HttpSession::skip_body() {
+    // What the handler has left of the body: is the next request found behind it?
+    if (expects_continue_ && !body_.done()) keep_alive_ = false;
     try {
-        for (std::size_t skipped = 0; !body_.done();) {
-            if (expects_continue_ || skipped > kDiscardBytes) co_return false;
+        for (std::size_t skipped = 0; keep_alive_ && !body_.done();) {
             const std::string_view piece = co_await read();
             skipped += piece.size();
+            keep_alive_ = skipped <= kDiscardBytes;
         }
     } catch (const HttpError&) {
-        co_return false;
+        keep_alive_ = false;
     }
-    co_return true;
+    finish_request();
+    co_return keep_alive_;
 }
 
 }  // namespace starling

@@ -88,48 +88,52 @@ class HttpExchange {
     /// Answers. \param fields further ones, each ending with CR LF
     void send(int status, std::string_view content_type, std::string_view body,
               std::string_view fields = {});
-    /// Answers with a body that follows in pieces. \param length the body's; none if it is not
-    /// known, which means chunked for an HTTP/1.1 client and "until the connection ends" for an
-    /// older one
+    /// Answers with a body that follows in pieces. From here on no error can be told: if the
+    /// handler throws, or the rest of the request's body is refused, the connection is cut off,
+    /// with what has not been sent. So read first what may be refused. \param length the body's;
+    /// none if it is not known, which means chunked for an HTTP/1.1 client and "until the
+    /// connection ends" for an older one
     void begin(int status, std::string_view content_type, std::optional<std::uint64_t> length,
                std::string_view fields = {});
     /// The next piece; waits while the client does not read. \pre begin
     /// \throws std::length_error if that is more than announced; std::system_error, TimedOut
     Task<> write(std::string_view data);
 
-  protected:
-    /// How much output is collected before it has to be sent.
+  private:
+    friend class HttpSession;
+
+    // How much output is collected before it has to be sent.
     static constexpr std::size_t kOutputMax = 64 * 1024;
 
-    /// Lets go of the input that was taken, and adds what has been received since. What is in one
-    /// piece stays where the kernel put it; only what is split is copied together. \return whether
-    /// there is more
+    // Lets go of the input that was taken, and adds what has been received since. What is in one
+    // piece stays where the kernel put it; only what is split is copied together. \return whether
+    // there is more
     bool refill();
-    /// Sends the output. \throws TimedOut, std::system_error
+    // Sends the output. \throws TimedOut, std::system_error
     Task<> flush();
-    /// From the begin of this turn on: exact enough for a deadline, and free.
+    // From the begin of this turn on: exact enough for a deadline, and free.
     static TimePoint after(Duration delay) { return service<TimerService>("http").now() + delay; }
 
-    HttpShared& shared_;           ///< Borrows: the server's.
-    TcpStream* stream_ = nullptr;  ///< Borrows: the connection's, while this is at work for it.
-    RequestParser parser_;         ///< Of the head at the front of the input.
-    /// Received and not taken: the stream's own bytes, or those in carry_.
+    HttpShared& shared_;           // Borrows: the server's.
+    TcpStream* stream_ = nullptr;  // Borrows: the connection's, while this is at work for it.
+    RequestParser parser_;         // Of the head at the front of the input.
+    // Received and not taken: the stream's own bytes, or those in carry_.
     std::string_view input_;
-    std::size_t shown_ = 0;  ///< The input's size at the last `refill`.
-    std::string carry_;      ///< Input that is split between two buffers, put together.
-    std::string output_;     ///< Answers that have not been sent.
+    std::size_t shown_ = 0;  // The input's size at the last `refill`.
+    std::string carry_;      // Input that is split between two buffers, put together.
+    std::string output_;     // Answers that have not been sent.
 
     // Of the request at hand.
-    std::optional<std::uint64_t> length_ = 0;  ///< See `length`.
-    std::string_view whole_body_;              ///< See `body`.
-    std::string head_copy_;          ///< For `handle`: the input goes while the body is read.
-    BodyDecoder body_;               ///< For `handle`: finds the pieces in the input.
-    bool expects_continue_ = false;  ///< The client waits for a word before it sends the body.
-    bool begun_ = false;             ///< The head of the answer has been written.
-    bool chunked_ = false;           ///< The answer's body is sent in chunks.
-    /// What is left to write of a body whose length was announced; none if it was not.
+    std::optional<std::uint64_t> length_ = 0;  // See `length`.
+    std::string_view whole_body_;              // See `body`.
+    std::string head_copy_;          // For `handle`: the input goes while the body is read.
+    BodyDecoder body_;               // For `handle`: finds the pieces in the input.
+    bool expects_continue_ = false;  // The client waits for a word before it sends the body.
+    bool begun_ = false;             // The head of the answer has been written.
+    bool chunked_ = false;           // The answer's body is sent in chunks.
+    // What is left to write of a body whose length was announced; none if it was not.
     std::optional<std::uint64_t> announced_;
-    bool keep_alive_ = true;  ///< The connection goes on after the answer.
+    bool keep_alive_ = true;  // The connection goes on after the answer.
 };
 
 /// Answers requests: what a server's user writes. \affinity owner shard: each shard has its own

@@ -63,9 +63,10 @@ class HttpSession final : public HttpExchange {
 
     void begin_request();
     bool answer_at_once();
-    Task<bool> receive_head(bool begun);
+    Task<bool> receive_head();
     Task<bool> handle();
-    Task<bool> skip_body();
+
+    bool head_awaited_ = false;  // The deadline of the head at the front of the input is set.
 };
 
 }  // namespace starling

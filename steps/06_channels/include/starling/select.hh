@@ -63,16 +63,7 @@ class Branch : public Continuation {
     /// What became of it. If it was never started, it has won or is as good as stopped.
     void finish_into(auto& outcome, bool won) noexcept {
         if (!won && (context() == nullptr || op.stopped())) return outcome.set_stopped();
-        try {
-            if constexpr (std::is_void_v<OperationResult<std::remove_reference_t<Op>>>) {
-                op.finish();
-                outcome.set_value();
-            } else {
-                outcome.set_value(op.finish());
-            }
-        } catch (...) {
-            outcome.set_current_exception();
-        }
+        outcome.set_result_of([this]() -> decltype(auto) { return op.finish(); });
     }
 
     Op op;

@@ -204,20 +204,32 @@ TEST(Ex4_2_Join, HandleDroppedWhileTheTaskWaitsLetsItRunOn) {
 
 TEST(Ex4_2_Join, HandleKeepsTheResultAfterTheEnd) {
     Executor executor;
-    auto made = [] { return [tracked = Tracked()]() -> Task<int> { co_return 3; }; };
+    auto made = [](int value) {
+        return [value]() -> Task<Tracked> { co_return Tracked(value); };
+    };
     {
-        auto handle = executor.spawn(made());
+        auto handle = executor.spawn(made(3));
         run_turns(executor);
         EXPECT_EQ(executor.live_tasks(), 0u);
         EXPECT_EQ(Tracked::alive, 1) << "the result waits to be fetched";
-        handle = executor.spawn(made());  // Lets go of the first.
-        EXPECT_EQ(Tracked::alive, 1);
+        EXPECT_EQ(handle.finish().value, 3);
+        EXPECT_FALSE(handle.valid()) << "it was fetched";
+        handle = executor.spawn(made(4));
+        run_turns(executor);
+        handle = executor.spawn(made(5));  // Lets go of the second.
+        EXPECT_EQ(Tracked::alive, 0) << "nobody can ask for the second any more";
         auto& same = handle;
         handle = std::move(same);
         EXPECT_TRUE(handle.valid()) << "moved to itself, it keeps its task";
+        auto moved = std::move(handle);
         run_turns(executor);
+        EXPECT_FALSE(handle.valid());
+        EXPECT_TRUE(moved.done()) << "the task found the handle where it had moved to";
+        auto further = std::move(moved);
+        EXPECT_EQ(Tracked::alive, 1);
+        EXPECT_EQ(further.finish().value, 5) << "a result that is here moves along";
     }
-    EXPECT_EQ(Tracked::alive, 0) << "nobody can ask for the result any more";
+    EXPECT_EQ(Tracked::alive, 0) << "nobody can ask for a result any more";
 }
 
 int ignored = 0;

@@ -11,8 +11,9 @@ Executor::Executor(ExecutorOptions options)
       now_(clock_.now()),
       unparker_(parker_.unparker()),
       inbox_(std::make_shared<Inbox>(unparker_)),
-      sources_{this},
-      env_{.executor = this, .services = {}} {}
+      sources_{this} {
+    provide_service(env_, this);
+}
 
 Executor::~Executor() {
     end_tasks();
@@ -39,11 +40,9 @@ bool Executor::run_once() {
 bool Executor::drive(const std::function<bool()>& done) {
     assert(!driving_ && "an executor was run from inside one of its own tasks");
     Enter scope(*this);
-    struct Driving {
-        explicit Driving(bool& flag) : flag(flag) { flag = true; }
-        ~Driving() { flag = false; }
-        bool& flag;
-    } driving(driving_);
+    driving_ = true;
+    const auto over = [](bool* driving) { *driving = false; };
+    const std::unique_ptr<bool, decltype(over)> driving(&driving_, over);
     now_ = clock_.now();
     bool stuck = false;
     // BEGIN 4.3: the loop
@@ -122,8 +121,6 @@ void Executor::sleep() {
     // END 4.5
 }
 
-void Executor::remove_source(EventSource& source) { std::erase(sources_, &source); }
-
 std::size_t Executor::live_tasks() const noexcept {
     std::size_t count = 0;
     for (auto* task = tasks_; task != nullptr; task = task->next_) ++count;
@@ -151,25 +148,13 @@ void Executor::end_tasks() {
     stop_all();
     if (has_live_tasks()) drive([this] { return !has_live_tasks(); });
     Enter scope(*this);
-    auto run_queued = [this] {
+    for (;;) {
         while (!queue_.empty()) queue_.pop().resume();
-    };
-    run_queued();
-    while (has_live_tasks()) {
-        detail::SpawnedTaskBase& task = *tasks_;
-        task.destroy_body();
-        task.resume();  // As if it had ended: whoever awaits it learns that it was aborted.
-        run_queued();   // So others may end properly now.
+        if (!has_live_tasks()) break;
+        tasks_->destroy_body();
+        tasks_->resume();  // As if it had ended: so others may end properly now.
     }
     ending_ = false;
-}
-
-Executor& this_executor(const char* who) {
-    Env* env = detail::current_env;
-    if (env == nullptr || env->executor == nullptr) {
-        detail::throw_missing_service(who, "an executor");
-    }
-    return *env->executor;
 }
 
 }  // namespace starling

@@ -10,7 +10,7 @@ from .reference import run_built
 from .report import Report
 from .trees import TOP, Trees, build
 
-STANDING_ON_OTHERS = {"05", "06", "07", "08", "09", "10"}
+STANDING_ON_OTHERS = {"04", "05", "06", "07", "08", "09", "10"}
 
 
 def stack(report: Report, trees: Trees) -> None:
@@ -36,7 +36,7 @@ def _serves(report: Report, program) -> None:
 
 
 def second(report: Report, trees: Trees) -> None:
-    """Layers 05 to 10 on the second implementations of 01, 03, 04 and 07 (tests/alt)."""
+    """Layers 04 to 10 on the second implementations of 01, 03, 04 and 07 (tests/alt)."""
     if (TESTS / "alt").is_dir():
         run_built(report, trees.alternative(), "solution", STANDING_ON_OTHERS)
 

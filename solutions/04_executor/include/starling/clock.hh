@@ -10,15 +10,19 @@ namespace starling {
 using Duration = std::chrono::steady_clock::duration;     ///< Nanoseconds.
 using TimePoint = std::chrono::steady_clock::time_point;  ///< Since the machine's start.
 
-/// Tells the time. \affinity any thread
+/// Tells the time: the machine's, unless a class derived from it knows another. \affinity any
+/// thread
 class Clock {
   public:
     virtual ~Clock() = default;
     /// Never goes back.
-    virtual TimePoint now() const noexcept = 0;
+    virtual TimePoint now() const noexcept { return std::chrono::steady_clock::now(); }
 
     /// The monotonic clock of the machine.
-    static const Clock& steady() noexcept;
+    static const Clock& steady() noexcept {
+        static const Clock clock;
+        return clock;
+    }
 };
 
 }  // namespace starling

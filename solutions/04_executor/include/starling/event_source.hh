@@ -7,7 +7,10 @@
 // Affinity: owner shard.
 #pragma once
 
+#include <algorithm>
+#include <condition_variable>
 #include <memory>
+#include <mutex>
 #include <starling/clock.hh>
 #include <starling/inbox.hh>
 
@@ -53,16 +56,29 @@ class Parker {
 /// A parker for threads without I/O: a mutex and a condition variable.
 class ThreadParker final : public Parker {
   public:
-    /// Awake.
-    ThreadParker();
     /// May return early.
-    void park(TimePoint deadline) noexcept override;
+    void park(TimePoint deadline) noexcept override {
+        // The farthest deadlines overflow when a clock converts them.
+        deadline = std::min(deadline, Clock::steady().now() + std::chrono::hours(1));
+        std::unique_lock lock(signal_->mutex);
+        signal_->condition.wait_until(lock, deadline, [this] { return signal_->given; });
+        signal_->given = false;
+    }
     /// Works from any thread.
-    std::shared_ptr<Unparker> unparker() noexcept override;
+    std::shared_ptr<Unparker> unparker() noexcept override { return signal_; }
 
   private:
-    class Signal;
-    const std::shared_ptr<Signal> signal_;
+    struct Signal final : Unparker {
+        void unpark() noexcept override {
+            std::lock_guard lock(mutex);
+            given = true;
+            condition.notify_one();
+        }
+        std::mutex mutex;
+        std::condition_variable condition;
+        bool given = false;
+    };
+    const std::shared_ptr<Signal> signal_ = std::make_shared<Signal>();
 };
 
 }  // namespace starling

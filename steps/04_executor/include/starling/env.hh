@@ -4,56 +4,49 @@
 // the thread's Env, so several executors can take turns on one thread, and a test can run a whole
 // cluster in one.
 //
-//     thread_local Env* ──► { executor, services[timer], services[io], services[net], … }
+//     thread_local Env* ──► { services[executor], services[timer], services[io], … }
 //
 // Affinity: one per thread at a time.
 #pragma once
 
 #include <array>
 #include <cstddef>
+#include <stdexcept>
+#include <string>
 #include <utility>
 
 namespace starling {
 
-class Executor;
-
 /// One per layer that offers an ambient service.
-enum class ServiceSlot : std::size_t { timer, io, net, smp, http, user, count };
+enum class ServiceSlot : std::size_t { executor, timer, io, net, smp, http, user, count };
 
 /// What is around the code that runs now. \affinity owner shard
 struct Env {
-    /// Whose tasks run here. Borrows: it outlives what runs. Null: no executor.
-    Executor* executor = nullptr;
     /// By ServiceSlot; null where nobody offers one. Borrows: see provide_service.
     std::array<void*, static_cast<std::size_t>(ServiceSlot::count)> services{};
 };
 
 namespace detail {
-inline constinit thread_local Env* current_env = nullptr;
-
-/// \throws std::logic_error "<who> needs a <service>: run it inside …"
-[[noreturn]] void throw_missing_service(const char* who, const char* service);
+inline constinit Env no_env;
+inline constinit thread_local Env* current_env = &no_env;
 }  // namespace detail
 
-/// The service `S` of the executor that runs on this thread. `S` has `static constexpr ServiceSlot
-/// kSlot` and `static constexpr const char* kName`.
-/// \param who the function that needs it, for the message
-/// \throws std::logic_error if there is none
-template <class S>
-S& service(const char* who) {
-    Env* env = detail::current_env;
-    void* found = env == nullptr ? nullptr : env->services[static_cast<std::size_t>(S::kSlot)];
-    if (found == nullptr) [[unlikely]]
-        detail::throw_missing_service(who, S::kName);
-    return *static_cast<S*>(found);
-}
-
-/// The service `S`, or null where there is none.
+/// The service `S` of the executor that runs on this thread, or null where there is none. `S` has
+/// `static constexpr ServiceSlot kSlot` and `static constexpr const char* kName`.
 template <class S>
 S* try_service() noexcept {
-    Env* env = detail::current_env;
-    return env == nullptr ? nullptr
-                          : static_cast<S*>(env->services[static_cast<std::size_t>(S::kSlot)]);
+    return static_cast<S*>(detail::current_env->services[static_cast<std::size_t>(S::kSlot)]);
+}
+
+/// The same.
+/// \param who the function that needs it, for the message
+/// \throws std::logic_error "<who> needs <service>: …" if there is none
+template <class S>
+S& service(const char* who) {
+    if (S* found = try_service<S>()) [[likely]]
+        return *found;
+    throw std::logic_error(std::string(who) + " needs " + S::kName +
+                           ": call it from a task that an executor or a runtime with it runs");
 }
 
 /// Offers `s` to what runs in `env`, until it is cleared.
@@ -61,9 +54,6 @@ template <class S>
 void provide_service(Env& env, S* s) noexcept {
     env.services[static_cast<std::size_t>(S::kSlot)] = s;
 }
-
-/// The executor that runs on this thread. \throws std::logic_error if there is none
-Executor& this_executor(const char* who);
 
 /// Makes `env` this thread's for as long as it lives. Scopes nest.
 class EnvScope {

@@ -63,6 +63,9 @@ struct ExecutorStats {
 /// The loop of one shard. \affinity owner shard
 class Executor final : public Scheduler, private EventSource {
   public:
+    static constexpr ServiceSlot kSlot = ServiceSlot::executor;
+    static constexpr const char* kName = "an executor";
+
     /// Nothing runs yet.
     explicit Executor(ExecutorOptions options = {});
     /// Ends every task, see end_tasks().
@@ -90,9 +93,9 @@ class Executor final : public Scheduler, private EventSource {
     template <class F>
         requires std::invocable<std::decay_t<F>&>
     auto spawn(F&& f, SpawnOptions options = {}) {
-        using Body = std::invoke_result_t<std::decay_t<F>&>;
-        using Call = detail::SpawnedCall<typename Body::value_type, std::decay_t<F>>;
-        return adopt<typename Body::value_type>(*new Call(std::forward<F>(f), options));
+        using T = std::invoke_result_t<std::decay_t<F>&>::value_type;
+        using Call = detail::SpawnedCall<T, std::decay_t<F>>;
+        return adopt<T>(*new Call(std::forward<F>(f), options));
     }
     /// The same for a task that is there already. \pre task.valid()
     template <class T>
@@ -110,7 +113,7 @@ class Executor final : public Scheduler, private EventSource {
     /// Adds a source, polled after those added before. It is removed before it dies.
     void add_source(EventSource& source) { sources_.push_back(&source); }
     /// Polls `source` no more.
-    void remove_source(EventSource& source);
+    void remove_source(EventSource& source) { std::erase(sources_, &source); }
 
     /// The time, read once per turn; within a batch it may be as old as the batch.
     TimePoint now() const noexcept { return now_; }
@@ -190,6 +193,9 @@ class Executor final : public Scheduler, private EventSource {
     ExecutorStats stats_;
     Env env_;
 };
+
+/// The executor that runs on this thread. \throws std::logic_error if there is none
+inline Executor& this_executor(const char* who) { return service<Executor>(who); }
 
 /// Spawns on this thread's executor. \throws std::logic_error outside of one
 template <class A>

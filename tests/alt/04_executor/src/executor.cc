@@ -22,7 +22,7 @@ Executor::Executor(ExecutorOptions options)
       inbox_(std::make_shared<Inbox>(unparker_)),
       inbox_source_(std::make_unique<InboxSource>(*inbox_)),
       sources_{inbox_source_.get()} {
-    env_.executor = this;
+    provide_service(env_, this);
     if (const char* seed = std::getenv("STARLING_ALT_SHUFFLE")) {
         shuffle_.emplace(std::strtoul(seed, nullptr, 10));
     }
@@ -41,11 +41,13 @@ void Executor::adopt(std::shared_ptr<detail::SpawnedBase> task) {
     schedule(spawned.body());
 }
 
-// Of 21 that are taken, at least 16, 4 and 1 are looked for at high, normal and low first.
+// Of 21 turns 16 are high's, 4 are normal's and one is low's; who has nothing to run is passed over.
 Continuation& Executor::next() {
-    const std::size_t turn = taken_++ % 21;
-    std::size_t i = turn < 16 ? 0 : turn < 20 ? 1 : 2;
-    while (queues_[i].empty()) i = (i + 1) % kPriorities;
+    std::size_t i = 0;
+    do {
+        const std::size_t turn = taken_++ % 21;
+        i = turn < 16 ? 0 : turn < 20 ? 1 : 2;
+    } while (queues_[i].empty());
     ContinuationQueue& queue = queues_[i];
     if (shuffle_) {
         for (auto n = (*shuffle_)() % 4; n > 0; --n) queue.push(queue.pop());
@@ -140,14 +142,6 @@ void Executor::end_tasks() {
         while (queued_ > 0) next().resume();
     }
     ending_ = false;
-}
-
-Executor& this_executor(const char* who) {
-    Env* env = detail::current_env;
-    if (env == nullptr || env->executor == nullptr) {
-        detail::throw_missing_service(who, "an executor");
-    }
-    return *env->executor;
 }
 
 }  // namespace starling

@@ -44,6 +44,9 @@ struct ExecutorStats {
 
 class Executor final : public Scheduler {
   public:
+    static constexpr ServiceSlot kSlot = ServiceSlot::executor;
+    static constexpr const char* kName = "an executor";
+
     explicit Executor(ExecutorOptions options = {});
     ~Executor();
     Executor(const Executor&) = delete;
@@ -137,6 +140,8 @@ class Executor final : public Scheduler {
     ExecutorStats stats_;
     Env env_;
 };
+
+inline Executor& this_executor(const char* who) { return service<Executor>(who); }
 
 template <class A>
 auto spawn(A&& task_or_callable, SpawnOptions options = {}) {

@@ -1,7 +1,11 @@
 // 5.3: how long an executor may sleep. Needs 5.1 and, to turn the hand, 5.2.
 #include <gtest/gtest.h>
+#include <algorithm>
+#include <chrono>
 #include <random>
 #include <starling/story.hh>
+#include <string>
+#include <vector>
 
 #include "wheel_bed.hh"
 #include "wheel_oracle.hh"
@@ -94,9 +98,7 @@ TEST(Ex5_3_NextDeadline, CrowdedSlotCostsAFewWakeUpsAndNoScan) {
     Story story(
         "what is the latest time that is certainly not too late, without looking at everybody?");
     testing_support::WheelOracle many(1, 1);  // Only for its clock.
-    struct Nothing final : Continuation {
-        void resume() noexcept override {}
-    } target;
+    WheelBed::Nothing target;
     std::vector<Timer> timers(5000);
     TimerWheel wheel(many.now());
     const TimePoint at = many.now() + 20'000'007ms;
@@ -116,6 +118,49 @@ TEST(Ex5_3_NextDeadline, CrowdedSlotCostsAFewWakeUpsAndNoScan) {
     }
     story.expect("wake-ups until they fire, at most one per level", true,
                  wake_ups <= TimerWheel::kLevels);
+}
+
+TEST(Ex5_3_NextDeadline, IsExactWithAsManyInASlotAsItMayLookAt) {
+    Story story("how many timers of a slot are you to look at before you settle for less?");
+    WheelBed::Nothing target;
+    std::vector<Timer> timers(TimerWheel::kScanMax);
+    TimerWheel wheel(WheelBed::kOrigin);
+    Duration at = 300ms + TimerWheel::kScanMax * 1ms;
+    for (Timer& timer : timers) {
+        at -= 1ms;
+        timer.set_deadline(WheelBed::kOrigin + at);
+        wheel.insert(timer, target);
+    }
+    story.step("arm kScanMax timers for one slot of level 1, the latest first, at last one for " +
+               in_ms(at));
+    story.expect("next deadline", in_ms(at), in_ms(wheel.next_deadline() - WheelBed::kOrigin));
+}
+
+/// How long 20 looks for the next deadline take, at best, with so many timers in one slot.
+Duration time_of_looks(std::size_t count) {
+    WheelBed::Nothing target;
+    std::vector<Timer> timers(count);
+    TimerWheel wheel(WheelBed::kOrigin);
+    for (Timer& timer : timers) {
+        timer.set_deadline(WheelBed::kOrigin + 20'000'007ms);
+        wheel.insert(timer, target);
+    }
+    Duration best = Duration::max();
+    for (int round = 0; round < 5; ++round) {
+        const auto start = std::chrono::steady_clock::now();
+        for (int i = 0; i < 20; ++i) EXPECT_LE(wheel.next_deadline(), timers[0].deadline());
+        best = std::min(best, std::chrono::steady_clock::now() - start);
+    }
+    return best;
+}
+
+TEST(Ex5_3_NextDeadline, LookIntoACrowdedSlotTakesNoLongerThanIntoAFullOne) {
+    Story story("an executor asks before every sleep: what does it cost with 50,000 timers armed?");
+    const Duration full = time_of_looks(TimerWheel::kScanMax);
+    const Duration crowded = time_of_looks(50'000);
+    story.step("20 looks with kScanMax timers in the slot, and with 50,000: " +
+               std::to_string(full / 1us) + " and " + std::to_string(crowded / 1us) + " us");
+    story.expect("more than fifty times as long", false, crowded > 50 * full + 100us);
 }
 
 TEST(Ex5_3_Oracle, IsExactUnderRandomOperations) {

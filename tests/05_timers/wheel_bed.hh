@@ -55,10 +55,11 @@ class WheelBed {
         return slots.empty() ? "-" : slots;
     }
 
-  private:
     struct Nothing final : Continuation {
         void resume() noexcept override {}
     };
+
+  private:
     char name_of(const Timer& timer) const {
         for (const auto& [name, t] : timers_) {
             if (&t == &timer) return name;

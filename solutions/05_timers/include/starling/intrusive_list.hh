@@ -73,10 +73,7 @@ class IntrusiveList {
     void push_back(T& element) noexcept {
         ListLink& link = element;
         assert(!link.linked() && "put into two lists");
-        link.next_ = &head_;
-        link.prev_ = head_.prev_;
-        head_.prev_->next_ = &link;
-        head_.prev_ = &link;
+        append(link, link);
     }
     /// Takes the oldest. \pre not empty. O(1).
     T& pop_front() noexcept {
@@ -87,16 +84,17 @@ class IntrusiveList {
     /// Appends all of `other`, which is empty afterwards. O(1).
     void splice_back(IntrusiveList& other) noexcept {
         if (other.empty()) return;
-        ListLink* first = other.head_.next_;
-        ListLink* last = other.head_.prev_;
-        first->prev_ = head_.prev_;
-        head_.prev_->next_ = first;
-        last->next_ = &head_;
-        head_.prev_ = last;
+        append(*other.head_.next_, *other.head_.prev_);
         other.reset();
     }
 
   private:
+    void append(ListLink& first, ListLink& last) noexcept {
+        first.prev_ = head_.prev_;
+        head_.prev_->next_ = &first;
+        last.next_ = &head_;
+        head_.prev_ = &last;
+    }
     void reset() noexcept { head_.next_ = head_.prev_ = &head_; }
     ListLink head_;
 };

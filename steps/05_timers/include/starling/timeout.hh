@@ -30,7 +30,7 @@ class TimedOut : public std::runtime_error {
 /// \affinity owner shard
 template <class Op>
     requires Operation<std::remove_reference_t<Op>>
-class TimeoutOperation : private Continuation {
+class TimeoutOperation : private Continuation, private BranchContext {
   public:
     /// Nothing is armed before it is started. An `op` that is an lvalue outlives this.
     TimeoutOperation(Op&& op, TimePoint deadline) : op_(std::forward<Op>(op)), timer_(deadline) {}
@@ -44,10 +44,9 @@ class TimeoutOperation : private Continuation {
     bool ready() { return op_.ready(); }
     void start(Continuation& c) {
         outer_ = &c;
-        branch_.link_under(c.context());
-        set_context(&branch_);
-        expiry_.set_context(&branch_);
-        expiry_.owner = this;
+        link_under(c.context());
+        set_context(this);
+        expiry_.set_context(this);
         // BEGIN 5.5: timeout
         // Set the timer, with `expiry_` as its target, and start the operation, with `*this`. The
         // operation may end, and `*this` be gone, before its `start` returns.
@@ -65,34 +64,36 @@ class TimeoutOperation : private Continuation {
 
   private:
     struct Expiry : Continuation {
-        void resume() noexcept override { owner->on_expired(); }
-        TimeoutOperation* owner = nullptr;  // Borrows: this is part of it. From start on.
+        void resume() noexcept override { static_cast<TimeoutOperation*>(context())->on_expired(); }
     };
 
     /// The operation has ended.
     void resume() noexcept override {
         // BEGIN 5.5: timeout
-        // Go on with `outer_` (resume it), unless `expiry_` has been posted and not yet run: as long as
-        // a queue holds it, it cannot be destroyed.
+        // `go_on`, unless `expiry_` has been posted and not yet run: as long as a queue holds it, it
+        // cannot be destroyed.
         return todo_soft("5.5", "TimeoutOperation::resume");
         // END 5.5
     }
     /// The time is over.
     void on_expired() noexcept {
         // BEGIN 5.5: timeout
-        // Stop the operation, through `branch_`, unless it has ended already or was stopped from
-        // outside before. `outer_` goes on when the operation has ended, not earlier.
+        // Stop the operation, by a stop of this context, unless it has ended already or was stopped
+        // from outside before. `outer_` goes on when the operation has ended, not earlier.
         return todo_soft("5.5", "TimeoutOperation::on_expired");
         // END 5.5
+    }
+    void go_on() noexcept {
+        unlink();
+        outer_->resume();
     }
 
     Op op_;
     Timer timer_;
     Expiry expiry_;
-    BranchContext branch_;
     Continuation* outer_ = nullptr;  // Borrows: it owns this operation.
     bool expired_ = false;           // We have stopped the operation.
-    bool ended_ = false;             // The operation ended while the expiry was on its way.
+    bool ended_ = false;             // The operation has ended.
 };
 
 /// Awaits `awaitable` (an operation, a future, a task) for at most `limit`; a `limit` of zero or

@@ -9,8 +9,6 @@
 // Affinity: owner shard.
 #pragma once
 
-#include <starling/env.hh>
-#include <starling/event_source.hh>
 #include <starling/executor.hh>
 #include <starling/timer_wheel.hh>
 
@@ -23,9 +21,16 @@ class TimerService final : public EventSource {
     static constexpr const char* kName = "a TimerService";
 
     /// Adds itself to `executor`, which outlives it.
-    explicit TimerService(Executor& executor);
+    explicit TimerService(Executor& executor)
+        : executor_(executor), wheel_(executor.clock().now()) {
+        executor_.add_source(*this);
+        provide_service(executor_.env(), this);
+    }
     /// Sleepers that are left do not wake any more, but can still be stopped.
-    ~TimerService() override;
+    ~TimerService() override {
+        provide_service<TimerService>(executor_.env(), nullptr);
+        executor_.remove_source(*this);
+    }
     TimerService(const TimerService&) = delete;
     TimerService& operator=(const TimerService&) = delete;
 
@@ -36,12 +41,23 @@ class TimerService final : public EventSource {
     TimePoint now() const noexcept { return executor_.now(); }
     /// The deadline that is `delay` from this moment on; TimePoint::max() if that is beyond all
     /// time.
-    TimePoint after(Duration delay) const noexcept;
+    TimePoint after(Duration delay) const noexcept {
+        if (delay <= Duration::zero()) return now();
+        const TimePoint time = executor_.clock().now();  // The turn's would make it fire early.
+        return delay > TimePoint::max() - time ? TimePoint::max() : time + delay;
+    }
 
     /// What is armed here. For pictures.
     const TimerWheel& wheel() const noexcept { return wheel_; }
 
-    void poll() noexcept override;
+    void poll() noexcept override {
+        wheel_.advance(executor_.now(), kMovesMax);
+        for (int fires = 0; fires < kFiresMax; ++fires) {
+            Timer* timer = wheel_.pop_expired();
+            if (timer == nullptr) return;
+            timer->fire();
+        }
+    }
     bool active() const noexcept override { return !wheel_.empty(); }
     TimePoint deadline() const noexcept override { return wheel_.next_deadline(); }
     bool before_sleep() noexcept override { return !wheel_.due(); }
@@ -50,9 +66,8 @@ class TimerService final : public EventSource {
     static constexpr int kFiresMax = 256;           // Posted by one poll.
     static constexpr std::size_t kMovesMax = 4096;  // Cascaded by one poll.
 
-    Executor& executor_;  // Borrows: it outlives this.
-    mutable TimerWheel
-        wheel_;  // To look for the next deadline forgets slots that have become empty.
+    Executor& executor_;        // Borrows: it outlives this.
+    mutable TimerWheel wheel_;  // A look for the next deadline forgets slots that are empty.
 };
 
 }  // namespace starling

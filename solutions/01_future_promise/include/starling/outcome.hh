@@ -160,10 +160,9 @@ class Outcome {
     }
 
     [[noreturn, gnu::noinline, gnu::cold]] void throw_failure() {
-        assert(state_ != State::empty && "took a result where there is none");
-        const std::exception_ptr error = has_error() ? std::move(error_) : nullptr;
-        reset();
-        if (error) std::rethrow_exception(error);
+        assert(!empty() && "took a result where there is none");
+        const Outcome failure(std::move(*this));
+        if (failure.has_error()) std::rethrow_exception(failure.error_);
         throw Cancelled{};
     }
 

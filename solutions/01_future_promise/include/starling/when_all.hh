@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <memory>
 #include <starling/future.hh>
 #include <tuple>
 #include <vector>
@@ -33,25 +32,21 @@ Future<std::tuple<Future<T>, Future<Ts>...>> when_all(Future<T> first, Future<Ts
 
 namespace detail {
 
-/// Waits for one future after the other, then gives them back.
+/// Waits for one future after the other, gives them back, and frees itself.
 template <class T>
-class WhenAllNode final : public Continuation {
-  public:
-    explicit WhenAllNode(std::vector<Future<T>>&& futures) : futures_(std::move(futures)) {}
-    Future<std::vector<Future<T>>> get_future() { return promise_.get_future(); }
-
+struct WhenAllNode final : Continuation {
+    explicit WhenAllNode(std::vector<Future<T>>&& all) : futures(std::move(all)) {}
     /// One more is ready (at first: none).
     void resume() noexcept override {
-        while (next_ < futures_.size() && futures_[next_].ready()) ++next_;
-        if (next_ < futures_.size()) return futures_[next_].start(*this);
-        const std::unique_ptr<WhenAllNode> self(this);
-        promise_.set_value(std::move(futures_));
+        for (; next < futures.size(); ++next) {
+            if (!futures[next].ready()) return futures[next].start(*this);
+        }
+        promise.set_value(std::move(futures));
+        delete this;
     }
-
-  private:
-    std::vector<Future<T>> futures_;
-    std::size_t next_ = 0;
-    Promise<std::vector<Future<T>>> promise_;
+    std::vector<Future<T>> futures;
+    std::size_t next = 0;
+    Promise<std::vector<Future<T>>> promise;
 };
 
 }  // namespace detail
@@ -60,10 +55,10 @@ class WhenAllNode final : public Continuation {
 template <class T>
 Future<std::vector<Future<T>>> when_all(std::vector<Future<T>> futures) {
     if (!std::ranges::all_of(futures, &Future<T>::valid)) {
-        FutureError::raise(FutureError::Code::no_state);
+        throw FutureError(FutureError::no_state);
     }
     auto* node = new detail::WhenAllNode<T>(std::move(futures));
-    auto result = node->get_future();
+    auto result = node->promise.get_future();
     node->resume();
     return result;
 }

@@ -8,9 +8,14 @@
 // The state lives inside the pair, not on the heap: the ends point at each other, and whichever end
 // moves tells its peer the new address. The pair is one-shot and costs no atomics.
 //
-// `then` on a ready future calls its function at once and allocates nothing; on a pending one it
-// allocates one node that waits. A function that returns a future is flattened by relinking: the
-// inner promise is pointed at the outer future, so a chain of any depth forwards nothing.
+// `then` on a ready future calls its function at once and allocates nothing, though only so deep
+// (kInlineDepthMax); on a pending one it allocates one node that waits:
+//
+//     source ──► Node: f ──► promise ·····► the future that `then` returned
+//
+// A node that is resumed posts the next one, and the trampoline runs that later: no chain eats the
+// stack. A function that returns a future is flattened by relinking: the inner promise is pointed
+// at the outer future, so a chain of any depth forwards nothing.
 //
 // Invariant: while both ends live and no result has come, each holds the other's address; as soon
 // as one of that is over, neither does.
@@ -20,6 +25,7 @@
 
 #include <concepts>
 #include <functional>
+#include <memory>
 #include <starling/continuation.hh>
 #include <starling/future_error.hh>
 #include <starling/outcome.hh>
@@ -34,40 +40,59 @@ class Future;
 template <class T = void>
 class Promise;
 
+/// A future that is ready from the start. Allocates nothing.
+template <class T = void, class... Args>
+Future<T> make_ready_future(Args&&... args) {
+    Outcome<T> outcome;
+    outcome.set_value(std::forward<Args>(args)...);
+    return Future<T>(std::move(outcome));
+}
+/// A future that has failed from the start.
+template <class T>
+Future<T> make_exception_future(std::exception_ptr error) {
+    Outcome<T> outcome;
+    outcome.set_error(std::move(error));
+    return Future<T>(std::move(outcome));
+}
+/// The same, from an exception object.
+template <class T, std::derived_from<std::exception> E>
+Future<T> make_exception_future(E error) {
+    return make_exception_future<T>(std::make_exception_ptr(std::move(error)));
+}
+
 namespace detail {
 
-template <class T, class F>
-class ThenNode;
+/// How deep ready futures whose functions return ready futures may nest before one is posted.
+inline constexpr int kInlineDepthMax = 64;
+inline constinit thread_local int inline_depth = 0;
 
 template <class R>
-struct Flattened {
-    using type = R;
-};
+struct Flattened : std::type_identity<Future<R>> {};
 template <class T>
-struct Flattened<Future<T>> {
-    using type = T;
-};
-template <class R>
-inline constexpr bool is_future = !std::is_same_v<R, typename Flattened<R>::type>;
+struct Flattened<Future<T>> : std::type_identity<Future<T>> {};
 
-/// What `f(value)` returns; `f()` for void.
-template <class F, class T>
-struct ThenResult : std::invoke_result<F, T> {};
-template <class F>
-struct ThenResult<F, void> : std::invoke_result<F> {};
+/// The future of what `f(args...)` returns: itself if that is one already.
+template <class F, class... Args>
+using FutureOf = typename Flattened<std::invoke_result_t<F&, Args...>>::type;
+
+/// Calls `f(args...)` and makes a future of whatever comes: a value, a future, or an exception.
+template <class F, class... Args>
+FutureOf<F, Args...> futurize(F& f, Args&&... args);
 
 }  // namespace detail
-
-/// The result type of `then(F)` on a Future<T>: futures are flattened.
-template <class F, class T>
-using ThenFuture =
-    Future<typename detail::Flattened<typename detail::ThenResult<F, T>::type>::type>;
 
 /// The end that receives. Move-only.
 /// \tparam T an object type whose move does not throw, an lvalue reference, or void
 /// \affinity owner shard
 template <class T>
 class [[nodiscard]] Future {
+    // What `f(value)` returns, and the future of that.
+    template <class F>
+    using Returned = typename std::conditional_t<std::is_void_v<T>, std::invoke_result<F&>,
+                                                 std::invoke_result<F&, T>>::type;
+    template <class F>
+    using ThenFuture = typename detail::Flattened<Returned<F>>::type;
+
   public:
     using value_type = T;  ///< What this is a future of.
 
@@ -79,18 +104,19 @@ class [[nodiscard]] Future {
     /// O(1).
     Future(Future&& other) noexcept { adopt(other); }
     /// The same, after this future was dropped as its destructor drops it.
-    Future& operator=(Future&& other) noexcept {
-        if (this != &other) {
-            release();
-            adopt(other);
-        }
+    Future& operator=(Future other) noexcept {
+        std::destroy_at(this);
+        std::construct_at(this, std::move(other));
         return *this;
     }
     /// An exception that nobody looked at goes to the ignored-exception hook.
-    ~Future() { release(); }
+    ~Future() {
+        if (promise_ != nullptr || failed()) [[unlikely]]
+            leave();
+    }
 
     /// Whether this has a result or a promise that will bring one. O(1).
-    bool valid() const noexcept { return promise_ != nullptr || !outcome_.empty(); }
+    bool valid() const noexcept { return promise_ != nullptr || ready(); }
     /// Whether the result is here. O(1).
     bool ready() const noexcept { return !outcome_.empty(); }
     /// Whether the result is here and is an exception. O(1).
@@ -99,7 +125,7 @@ class [[nodiscard]] Future {
     /// Takes the result: returns the value or throws the exception.
     /// \throws FutureError not_ready, already_retrieved, or no_state
     T get() {
-        if (outcome_.empty()) throw_empty();
+        if (!ready()) throw_empty();
         taken_ = true;
         return outcome_.take();
     }
@@ -131,27 +157,70 @@ class [[nodiscard]] Future {
     /// \return a future of what `f` returns, flattened; its exception if it throws
     /// \throws FutureError already_retrieved, or no_state; what moving `f` throws
     template <class F>
-    auto then_wrapped(F f) && -> ThenFuture<F&, Future<T>>;
+    detail::FutureOf<F, Future> then_wrapped(F f) && {
+        if (!valid()) throw_empty();
+        if (ready() && detail::inline_depth < detail::kInlineDepthMax) {
+            ++detail::inline_depth;
+            auto result = detail::futurize(f, std::move(*this));
+            --detail::inline_depth;
+            return result;
+        }
+        auto* node = new Node<F>(std::move(*this), std::move(f));
+        auto result = node->promise.get_future();
+        node->source.start(*node);
+        return result;
+    }
 
     /// Calls `f(value)` (`f()` for void) when the value arrives; an exception skips `f`.
     template <class F>
-    auto then(F f) && -> ThenFuture<F&, T>;
+    ThenFuture<F> then(F f) && {
+        // Plain values cannot nest.
+        if constexpr (!std::is_same_v<Returned<F>, ThenFuture<F>>) {
+            if (ready()) return apply(f);
+        }
+        return std::move(*this).then_wrapped(
+            [f = std::move(f)](Future&& self) mutable { return self.apply(f); });
+    }
 
     /// Calls `f(std::exception_ptr)` if the result is an exception; `f` returns the substitute, a T
     /// or a Future<T>.
     template <class F>
-    Future handle_exception(F f) &&;
+    Future handle_exception(F f) && {
+        return std::move(*this).then_wrapped([f = std::move(f)](Future&& self) mutable -> Future {
+            return self.failed() ? detail::futurize(f, self.get_exception()) : std::move(self);
+        });
+    }
 
     /// Calls `f()` either way, waits for the future it may return, and passes the result on. If `f`
     /// fails, its exception replaces the result.
     template <class F>
-    Future finally(F f) &&;
+    Future finally(F f) && {
+        return std::move(*this).then_wrapped([f = std::move(f)](Future&& self) mutable {
+            return detail::futurize(f).then(
+                [self = std::move(self)](auto&&...) mutable { return std::move(self); });
+        });
+    }
 
   private:
     template <class>
-    friend class Promise;
-    template <class, class>
-    friend class detail::ThenNode;
+    friend class Future;
+    friend class Promise<T>;
+
+    /// A function attached to a pending future: waits, calls, delivers, frees itself.
+    template <class F>
+    struct Node final : Continuation {
+        Node(Future&& source, F&& f) : source(std::move(source)), f(std::move(f)) {}
+        /// The result is here.
+        void resume() noexcept override {
+            const int depth = std::exchange(detail::inline_depth, 0);  // A loop's frame is below.
+            detail::futurize(f, std::move(source)).forward_to(promise);
+            detail::inline_depth = depth;
+            delete this;
+        }
+        Future source;
+        F f;
+        Promise<typename detail::FutureOf<F, Future>::value_type> promise;
+    };
 
     /// What get_future gives out.
     explicit Future(Promise<T>& promise) {
@@ -164,8 +233,8 @@ class [[nodiscard]] Future {
     /// The promise's half is done: the result is here.
     void deliver() noexcept {
         // BEGIN 1.1: deliver in both orders
-        // Let go of the promise (its `future_` is the caller's to clear; `promise_` may be null already),
-        // and post the waiter if there is one. It may destroy this future.
+        // Let go of the promise (its `future_` is the caller's to clear; `promise_` may be null
+        // already), and post the waiter if there is one. It may destroy this future.
         return todo_soft("1.1", "Future::deliver");
         // END 1.1
     }
@@ -179,25 +248,34 @@ class [[nodiscard]] Future {
         // END 1.2
     }
     /// Nobody will look at this any more.
-    void release() noexcept {
-        if (promise_ != nullptr || failed()) [[unlikely]]
-            leave();
-    }
     [[gnu::noinline, gnu::cold]] void leave() noexcept {
-        if (promise_ != nullptr) std::exchange(promise_, nullptr)->future_ = nullptr;
-        waiter_ = nullptr;
+        if (promise_ != nullptr) promise_->future_ = nullptr;
         // BEGIN 1.4: endings that nobody wants
-        // If an exception is still here, nobody has looked at it: report it, then empty the
-        // outcome.
+        // If an exception is still here, nobody has looked at it: report it.
         return todo_soft("1.4", "Future::leave");
         // END 1.4
     }
     /// With a result here: an exception skips `f`, a value goes through it.
     template <class F>
-    auto apply(F& f) -> ThenFuture<F&, T>;
+    ThenFuture<F> apply(F& f) {
+        // BEGIN 1.3: then maps and flattens
+        // The result is here. If it is an exception, return a failed future that carries it on;
+        // else `futurize` a call of `f` with the value (without one if T is void).
+        todo("1.3", "Future::apply");
+        // END 1.3
+    }
     /// Makes `promise` end where this future ends: at once if the result is here, else by pointing
     /// the two far ends at each other.
-    void forward_to(Promise<T>& promise) noexcept;
+    void forward_to(Promise<T>& promise) noexcept {
+        // BEGIN 1.3: then maps and flattens
+        // Three cases. The result is here: `promise` is satisfied with it, whichever it is. This
+        // future never had a promise: FutureError `no_state`. It is pending: point its promise and
+        // `promise`'s future at each other (that future may be gone), and take the two in between
+        // out of the chain: this future has no promise then, and `promise` no future and the state
+        // `moved_from`.
+        return todo_soft("1.3", "Future::forward_to");
+        // END 1.3
+    }
 
     [[noreturn, gnu::noinline, gnu::cold]] void throw_empty() const {
         // BEGIN 1.4: endings that nobody wants
@@ -213,137 +291,16 @@ class [[nodiscard]] Future {
     Continuation* waiter_ = nullptr;  // Borrows: until posted or forgotten.
 };
 
-/// The end that sends. Move-only. \affinity owner shard
-template <class T>
-class Promise {
-  public:
-    /// A promise whose future nobody has asked for.
-    Promise() = default;
-    /// `other` is only good for assignment and destruction afterwards. O(1).
-    Promise(Promise&& other) noexcept { adopt(other); }
-    /// The same; the promise that this was before is broken at the end. Whoever hears of that may
-    /// destroy this one.
-    Promise& operator=(Promise&& other) noexcept {
-        if (this != &other) {
-            Promise old(std::move(*this));  // Breaks last: whoever hears of it may destroy this.
-            adopt(other);
-        }
-        return *this;
-    }
-    /// Without a result by now, the future gets FutureError broken_promise.
-    ~Promise() {
-        if (future_ != nullptr) [[unlikely]]
-            break_promise();
-        if (early_.has_error()) [[unlikely]]
-            report_ignored_exception(early_.error());
-    }
-
-    /// The other end. \throws FutureError already_retrieved, or no_state
-    Future<T> get_future() {
-        if (state_ == State::moved_from) FutureError::raise(FutureError::Code::no_state);
-        if (std::exchange(retrieved_, true)) {
-            FutureError::raise(FutureError::Code::already_retrieved);
-        }
-        return Future<T>(*this);
-    }
-
-    /// Brings the value. Nothing happens if the future is gone. Whoever waits may run, and destroy
-    /// this promise, before `set_value` returns.
-    /// \throws FutureError already_satisfied, or no_state; what T's constructor throws: the promise
-    ///         is as before then
-    template <class U = T>
-        requires(!std::is_void_v<T>)
-    void set_value(U&& value) {
-        satisfy([&](Outcome<T>& outcome) { outcome.set_value(std::forward<U>(value)); });
-    }
-    /// The same, for void: there is nothing to bring but the fact.
-    void set_value()
-        requires std::is_void_v<T>
-    {
-        satisfy([](Outcome<T>& outcome) { outcome.set_value(); });
-    }
-    /// Brings an exception; it is reported as ignored if the future is gone.
-    /// \throws FutureError already_satisfied, or no_state
-    void set_exception(std::exception_ptr error) {
-        satisfy([&](Outcome<T>& outcome) { outcome.set_error(std::move(error)); });
-    }
-    /// The same, from an exception object.
-    template <class E>
-        requires std::derived_from<std::remove_cvref_t<E>, std::exception>
-    void set_exception(E&& error) {
-        set_exception(std::make_exception_ptr(std::forward<E>(error)));
-    }
-
-  private:
-    template <class>
-    friend class Future;
-
-    //  state_      meaning                                     who moves it on
-    //  fresh       no result yet                               set_value, set_exception: satisfied
-    //  satisfied   the result is in early_ or with the future  nobody
-    //  moved_from  another promise answers in its place        assignment from a promise
-    enum class State : unsigned char { fresh, satisfied, moved_from };
-
-    void adopt(Promise& other) noexcept {
-        // BEGIN 1.2: relink on move
-        // Take all of `other`'s members; its state is `moved_from` afterwards. A future that
-        // points at `other` has to point here.
-        return todo_soft("1.2", "Promise::adopt");
-        // END 1.2
-    }
-    /// `fill` puts the result into an outcome.
-    template <class Fill>
-    void satisfy(Fill fill) {
-        if (state_ != State::fresh) {
-            FutureError::raise(state_ == State::satisfied ? FutureError::Code::already_satisfied
-                                                          : FutureError::Code::no_state);
-        }
-        // BEGIN 1.1: deliver in both orders
-        // Fill the future's outcome and have it deliver, or keep the result in `early_` until
-        // somebody asks for the future. If the future has come and gone, nobody wants a value any
-        // more; an exception stays in `early_`, and ~Promise reports it. `fill` may throw: the promise
-        // is as before then. Whoever waits may destroy this promise.
-        todo("1.1", "Promise::satisfy");
-        // END 1.1
-    }
-    /// This promise goes, and its future still waits.
-    [[gnu::noinline, gnu::cold]] void break_promise() noexcept {
-        Future<T>& future = *std::exchange(future_, nullptr);
-        future.promise_ = nullptr;
-        // BEGIN 1.4: endings that nobody wants
-        // Whoever waits at `future` (the two ends are unlinked already) must not wait forever: its
-        // result is the FutureError `broken_promise`.
-        return todo_soft("1.4", "Promise::break_promise");
-        // END 1.4
-    }
-
-    Outcome<T> early_;             // A result that came before anybody asked for the future.
-    Future<T>* future_ = nullptr;  // Borrows: while linked.
-    State state_ = State::fresh;
-    bool retrieved_ = false;
-};
-
-/// A future that is ready from the start. Allocates nothing.
-template <class T = void, class... Args>
-Future<T> make_ready_future(Args&&... args) {
-    Outcome<T> outcome;
-    outcome.set_value(std::forward<Args>(args)...);
-    return Future<T>(std::move(outcome));
-}
-/// A future that has failed from the start.
-template <class T>
-Future<T> make_exception_future(std::exception_ptr error) {
-    Outcome<T> outcome;
-    outcome.set_error(std::move(error));
-    return Future<T>(std::move(outcome));
-}
-/// The same, from an exception object.
-template <class T, class E>
-    requires std::derived_from<E, std::exception>
-Future<T> make_exception_future(E error) {
-    return make_exception_future<T>(std::make_exception_ptr(std::move(error)));
+template <class F, class... Args>
+detail::FutureOf<F, Args...> detail::futurize(F& f, Args&&... args) {
+    // BEGIN 1.3: then maps and flattens
+    // Call `f` (std::invoke) and return a future of what it returns: itself if that is a future
+    // already, a ready future otherwise; mind `void`. If `f` throws, the exception goes into the
+    // future and no further.
+    todo("1.3", "futurize");
+    // END 1.3
 }
 
 }  // namespace starling
 
-#include <starling/then.hh>  // IWYU pragma: export
+#include <starling/promise.hh>  // IWYU pragma: export

@@ -19,10 +19,12 @@ class FutureError : public std::logic_error {
         not_ready,          // get() of a future that still waits.
         no_state,           // A moved-from promise or future was used.
     };
+    using enum Code;
 
     /// With a sentence for `what()`.
     explicit FutureError(Code code);
-    /// Throws one, out of line. \throws FutureError
+    /// Throws one. Out of line, or callers that never fail pay (BM_Future_SetAndGet: 7 ns, not 4).
+    /// \throws FutureError
     [[noreturn, gnu::cold]] static void raise(Code code);
     /// What was wrong.
     Code code() const noexcept { return code_; }

@@ -1,6 +1,7 @@
 // A second implementation of continuation.hh, to show that the layers above rely on its API alone.
 //
-// What differs: the queue is a ring that knows only its tail, and the hook is behind a function call.
+// What differs: the queue is a ring that knows only its tail, and the outermost scope is remembered
+// by its address.
 #pragma once
 
 #include <cassert>
@@ -37,8 +38,8 @@ class Continuation {
 class ContinuationQueue {
   public:
     ContinuationQueue() = default;
-    ContinuationQueue(const ContinuationQueue&) = delete;
-    ContinuationQueue& operator=(const ContinuationQueue&) = delete;
+    ContinuationQueue(ContinuationQueue&& other) noexcept
+        : last_(std::exchange(other.last_, nullptr)) {}
 
     bool empty() const noexcept { return last_ == nullptr; }
     void push(Continuation& c) noexcept {
@@ -56,11 +57,6 @@ class ContinuationQueue {
         first.after_ = nullptr;
         return first;
     }
-    void splice(ContinuationQueue& other) noexcept {
-        if (other.empty()) return;
-        if (!empty()) std::swap(last_->after_, other.last_->after_);
-        last_ = std::exchange(other.last_, nullptr);
-    }
 
   private:
     Continuation* last_ = nullptr;
@@ -68,10 +64,24 @@ class ContinuationQueue {
 
 class TrampolineScope {
   public:
-    TrampolineScope() noexcept;
-    ~TrampolineScope();
+    TrampolineScope() noexcept {
+        if (outermost == nullptr) outermost = this;
+    }
+    ~TrampolineScope() {
+        if (outermost != this) return;
+        while (!posted.empty()) posted.pop().resume();
+        outermost = nullptr;
+    }
     TrampolineScope(const TrampolineScope&) = delete;
     TrampolineScope& operator=(const TrampolineScope&) = delete;
+    static void post(void*, Continuation& c) noexcept {
+        TrampolineScope scope;
+        posted.push(c);
+    }
+
+  private:
+    static inline thread_local ContinuationQueue posted;
+    static inline thread_local const TrampolineScope* outermost = nullptr;
 };
 
 struct PostHook {
@@ -79,7 +89,13 @@ struct PostHook {
     void* object;
 };
 
-void post(Continuation& c) noexcept;
-PostHook exchange_post_hook(PostHook hook) noexcept;
+namespace detail {
+inline thread_local PostHook hook{&TrampolineScope::post, nullptr};
+}
+
+inline void post(Continuation& c) noexcept { detail::hook.function(detail::hook.object, c); }
+inline PostHook exchange_post_hook(PostHook replacement) noexcept {
+    return std::exchange(detail::hook, replacement);
+}
 
 }  // namespace starling

@@ -1,0 +1,4 @@
+// A second implementation of promise.hh: both ends are in future.hh.
+#pragma once
+
+#include <starling/future.hh>

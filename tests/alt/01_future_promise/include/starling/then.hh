@@ -1,4 +1,0 @@
-// A second implementation of then.hh: everything is in future.hh.
-#pragma once
-
-#include <starling/future.hh>

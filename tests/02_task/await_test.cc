@@ -13,6 +13,7 @@ namespace starling {
 namespace {
 
 using testing_support::Hold;
+using testing_support::ScriptedPost;
 using testing_support::StackProbe;
 using testing_support::start;
 using testing_support::Story;
@@ -46,6 +47,20 @@ TEST(Ex2_2_Await, ChildRunsWhenItIsAwaited) {
     story.step("a parent makes a child, then awaits it; the child waits for a Hold");
     story.expect("what ran", Log{"parent begins", "parent awaits", "child begins"}, log);
     story.expect("somebody waits for the Hold", true, hold.held());
+}
+
+TEST(Ex2_2_Await, ControlGoesInWithoutAPost) {
+    Story story("is there a reason to ask anybody before a function that was called begins?");
+    ScriptedPost posts;
+    Log log;
+    Hold hold;
+    Context context;
+    Task<> task = parent(log, hold);
+    start(task, context);
+    posts.run_one();
+    story.step("only what was posted first runs: a parent, which awaits its child");
+    story.expect("what ran", Log{"parent begins", "parent awaits", "child begins"}, log);
+    story.expect("continuations posted", 0u, posts.waiting());
 }
 
 Task<> report_context(Context*& seen, Hold& hold) {
@@ -120,6 +135,27 @@ TEST(Ex2_3_Final, ParentGoesOnWhenTheChildHasEnded) {
     story.step("the child's wait is over");
     story.expect("what ran", Log{"child ends", "parent ends"}, log);
     story.expect("the parent is done", true, task.done());
+}
+
+TEST(Ex2_3_Final, ControlComesBackWithoutAPost) {
+    Story story("the parent is ready to go on: what would it wait for in a queue?");
+    ScriptedPost posts;
+    Log log;
+    Hold hold;
+    Context context;
+    Task<> task = parent(log, hold);
+    Waiter done;
+    task.promise().set_on_done(done);
+    start(task, context);
+    posts.run_all();
+    log.clear();
+    if (!story.expect("the child waits", true, hold.held())) return;
+    hold.go();
+    posts.run_one();
+    story.step("only the child is resumed");
+    story.expect("what ran", Log{"child ends", "parent ends"}, log);
+    story.expect("times that whoever waits for the parent ran", 1, done.resumed);
+    story.expect("continuations posted", 0u, posts.waiting());
 }
 
 Task<> nothing(StackProbe& stack) {

@@ -90,7 +90,6 @@ TEST(Given2_Stop, WhoeverIsPostedRunsAfterTheLastCallback) {
 
 TEST(Given2_Stop, DefaultTokenNeverAsks) {
     StopToken never;
-    EXPECT_FALSE(never.stop_possible());
     EXPECT_FALSE(never.stop_requested());
     StopCallback callback(never, [] { FAIL(); });
 }

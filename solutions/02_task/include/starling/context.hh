@@ -51,27 +51,22 @@ class Context : public StopSource {
 
 /// The context of one branch of a combinator: name and priority of the one around it, stopped with
 /// it, and stoppable alone. \affinity owner shard
-class BranchContext : public Context {
+class BranchContext : public Context, private StopNode {
   public:
-    BranchContext() : link_(&stop_branch, this) {}
+    BranchContext() : StopNode(&on_stop) {}
 
     /// Goes under `outer`, which may be null. Stops at once if `outer` is stopped.
     void link_under(Context* outer) noexcept {
         inherit(outer);
-        if (outer != nullptr) outer->link(link_);
+        if (outer != nullptr) outer->link(*this);
     }
     /// Hears no more of the outer stop.
-    void unlink() noexcept { link_.unlink(); }
+    using StopNode::unlink;
 
   private:
-    struct Link : StopNode {
-        Link(Function function, BranchContext* self) : StopNode(function), branch(self) {}
-        BranchContext* branch;
-    };
-    static void stop_branch(StopNode& node) noexcept {
-        static_cast<Link&>(node).branch->request_stop();
+    static void on_stop(StopNode& node) noexcept {
+        static_cast<BranchContext&>(node).request_stop();
     }
-    Link link_;
 };
 
 }  // namespace starling

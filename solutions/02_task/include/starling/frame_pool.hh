@@ -56,7 +56,15 @@ class FramePool {
     }
 
     /// Frees what this thread's lists hold. O(blocks).
-    static void trim() noexcept;
+    static void trim() noexcept {
+        for (List& list : lists_) {
+            while (Block* block = list.head) {
+                list.head = block->next;
+                ++list.room;
+                ::operator delete(block);
+            }
+        }
+    }
 
   private:
     struct Block {
@@ -76,7 +84,20 @@ class FramePool {
     }
     /// The list has no room: it is full, or the thread has just begun, or it is ending.
     /// \return whether there is room now
-    static bool open(const List& list) noexcept;
+    [[gnu::noinline]] static bool open(const List& list) noexcept {
+        struct Lists {
+            Lists() {
+                for (List& each : lists_) each.room = kFreeBlocksMax;
+            }
+            ~Lists() {  // The thread ends: they take no more.
+                trim();
+                for (List& each : lists_) each.room = 0;
+            }
+        };
+        thread_local const Lists opened;
+        static_cast<void>(&opened);
+        return list.room > 0;
+    }
 
     static inline constinit thread_local List lists_[kClasses + 1] = {};
 };

@@ -51,48 +51,95 @@ namespace detail {
 inline constinit thread_local int ready_budget = kReadyBudget;
 }
 
+/// A wait that a stop of its context may end. `Op`, the operation, derives from it and has `bool
+/// withdraw() noexcept`, which makes what it waits for forget it; false if that is posting already.
+/// \affinity owner shard
+template <class Op>
+class StoppableWait : private StopNode {
+  public:
+    /// Withdrawn. An operation that may have its result all the same says so.
+    bool stopped() const noexcept { return withdrawn_; }
+    /// \throws Cancelled if stopped; it may be awaited again then
+    void finish() {
+        unlink();
+        if (!static_cast<Op&>(*this).stopped()) return;
+        withdrawn_ = false;
+        throw Cancelled{};
+    }
+
+  protected:
+    StoppableWait() noexcept : StopNode(&on_stop) {}
+    StoppableWait(StoppableWait&&) noexcept = default;
+
+    /// The end of `Op::start`: hears of a stop of c's context. If that was stopped already, `c` is
+    /// posted from inside, and `*this` may be gone behind it.
+    void wait(Continuation& c) noexcept {
+        waiter_ = &c;
+        if (c.context() != nullptr) c.context()->link(*this);
+    }
+    /// Waits no more, and hears of no stop.
+    using StopNode::unlink;
+
+    Continuation* waiter_ = nullptr;  // Borrows: it owns this operation. Null: has not waited.
+
+  private:
+    static void on_stop(StopNode& node) noexcept {
+        [[maybe_unused]] auto& self = static_cast<StoppableWait&>(node);
+        // BEGIN 2.6: await a future
+        // The context was stopped. A success beats a stop: nothing happens if it is too late to
+        // `withdraw`, which is a member of the `Op` that `self` is part of. Otherwise remember
+        // that it is `withdrawn_`, and post the waiter.
+        return todo_soft("2.6", "StoppableWait::on_stop");
+        // END 2.6
+    }
+
+    bool withdrawn_ = false;
+};
+
 /// Awaits a Future. Withdraws when its context stops; destroying it in flight is fine.
 /// \affinity owner shard
 template <class T>
-class FutureOperation : private StopNode {
+class FutureOperation : public StoppableWait<FutureOperation<T>> {
   public:
     /// Takes the future over.
-    explicit FutureOperation(Future<T>&& future) : StopNode(&on_stop), future_(std::move(future)) {}
+    explicit FutureOperation(Future<T>&& future) : future_(std::move(future)) {}
 
     /// A future that has no promise is ready to say so: `finish` throws.
     bool ready() const noexcept { return future_.ready() || !future_.valid(); }
     /// Waits for the result, or for a stop of c's context.
     void start(Continuation& c) {
         // BEGIN 2.6: await a future
-        // Have the future post `c`, and hear of a stop of c's context, if it has one. Two statements
-        // here can post: a future that is ready does so from inside its `start`, a context that is
-        // stopped already calls `on_stop` from inside `link`. After either, this may be destroyed.
+        // Have the future post `c`, and `wait`. Two statements here can post: a future that is
+        // ready does so from inside its `start`, a context that is stopped already has it done from
+        // inside `wait`. After either, this may be destroyed.
         todo("2.6", "FutureOperation::start");
         // END 2.6
     }
     /// Withdrawn, and no result has come since.
-    bool stopped() const noexcept { return withdrawn_ && !future_.ready(); }
+    bool stopped() const noexcept {
+        // BEGIN 2.6: await a future
+        // See above. The base class knows whether it was withdrawn.
+        return todo_soft("2.6", "FutureOperation::stopped", false);
+        // END 2.6
+    }
     /// \throws Cancelled if stopped; what the future holds
     T finish() {
-        // BEGIN 2.6: await a future
-        // Hear of no stop any more. Throw Cancelled if this was stopped; else take the result.
-        todo("2.6", "FutureOperation::finish");
-        // END 2.6
+        Wait::finish();
+        return future_.get();
     }
 
   private:
-    static void on_stop(StopNode& node) noexcept {
-        [[maybe_unused]] auto& self = static_cast<FutureOperation&>(node);
+    using Wait = StoppableWait<FutureOperation<T>>;
+    friend Wait;
+    bool withdraw() noexcept {
         // BEGIN 2.6: await a future
-        // The context was stopped. If the result is here, the waiter is posted already: a success
-        // beats a stop. Otherwise withdraw from the future and post the waiter instead.
-        return todo_soft("2.6", "FutureOperation::on_stop");
+        // If the result is here, the waiter is posted already: too late. Otherwise the future must
+        // not post it any more.
+        return todo_soft("2.6", "FutureOperation::withdraw", false);
         // END 2.6
     }
 
     Future<T> future_;
-    Continuation* waiter_ = nullptr;  // Borrows: it owns this operation.
-    bool withdrawn_ = false;
 };
 
 /// Runs an operation in a context that is never stopped: for clean-up that has to complete.
@@ -130,7 +177,7 @@ class ShieldOperation : private Continuation {
 };
 
 /// Turns anything awaitable into an operation that can be stored: a future becomes a
-/// FutureOperation, an operation stays what it is. Layer 02's task.hh adds tasks.
+/// FutureOperation, an operation stays what it is.
 template <class T>
 FutureOperation<T> as_operation(Future<T>&& future) {
     return FutureOperation<T>(std::move(future));
@@ -144,5 +191,12 @@ Op as_operation(Op&& op) {
 /// What `as_operation` makes of an A.
 template <class A>
 using OperationOf = decltype(as_operation(std::declval<A>()));
+
+/// Exempts `awaitable` from its task's stop: it runs to its end, whatever happens around it.
+/// `co_await shield(stream.close());`
+template <class A>
+auto shield(A&& awaitable) {
+    return ShieldOperation<OperationOf<A&&>>(as_operation(std::forward<A>(awaitable)));
+}
 
 }  // namespace starling

@@ -107,8 +107,6 @@ class StopToken {
 
     /// Whether a stop was requested.
     bool stop_requested() const noexcept { return source_ != nullptr && source_->stop_requested(); }
-    /// Whether there is a source that could.
-    bool stop_possible() const noexcept { return source_ != nullptr; }
     /// Has `node` called on a request, at once if there was one. \pre `node` is in no list. O(1).
     void link(StopNode& node) const noexcept {
         if (source_ != nullptr) source_->link(node);

@@ -24,9 +24,6 @@
 
 namespace starling {
 
-template <class T>
-class TaskOperation;
-
 /// A coroutine that has not run, runs, or has run. Owns the frame: destroying an unstarted or
 /// finished task frees it; destroying a suspended one also runs its locals' destructors, down to
 /// the innermost child, which takes stack for each level. Not while it runs, while it is posted, or
@@ -67,93 +64,48 @@ class [[nodiscard]] Task {
     /// The promise, for those who run tasks: executors and combinators. \pre valid()
     promise_type& promise() const noexcept { return frame_.promise(); }
 
+    // An awaiter inside a parent task: control goes in, and comes back with the result.
+
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> parent) {
+        assert(valid() && "awaited a task that was moved from");
+        assert(!done() && "awaited a task twice");
+        // BEGIN 2.2: task awaiter
+        // The child, which is this, runs in the parent's context and knows its parent. Return the
+        // child's handle: control goes straight there, and the parent's call is no longer on the
+        // stack.
+        todo("2.2", "Task::await_suspend");
+        // END 2.2
+    }
+    /// The child has ended; its frame lives as long as this.
+    T await_resume() {
+        // BEGIN 2.2: task awaiter
+        // The parent goes on with what is in the child's outcome.
+        todo("2.2", "Task::await_resume");
+        // END 2.2
+    }
+
+    // An operation where there is no parent coroutine: as a branch of a combinator.
+
+    bool ready() const noexcept { return false; }
+    void start(Continuation& c) {
+        // BEGIN 2.6: await a future
+        // A task is an operation as well: it runs in c's context, `c` is resumed when it has
+        // ended, and it is posted: control is not handed over here.
+        todo("2.6", "Task::start");
+        // END 2.6
+    }
+    bool stopped() const noexcept { return promise().outcome().stopped(); }
+    T finish() { return promise().outcome().take(); }
+
   private:
     friend promise_type;
-    friend detail::TaskPromiseBase;
     explicit Task(std::coroutine_handle<promise_type> frame) noexcept : frame_(frame) {}
     void destroy() noexcept {
         if (frame_) std::exchange(frame_, nullptr).destroy();
     }
     std::coroutine_handle<promise_type> frame_;
 };
-
-namespace detail {
-
-/// Awaits a child inside a parent task: control goes in, and comes back with the result.
-template <class T>
-class TaskAwaiter {
-  public:
-    explicit TaskAwaiter(std::coroutine_handle<TaskPromise<T>> child) noexcept : child_(child) {
-        assert(child && "awaited a task that was moved from");
-        assert(!child.done() && "awaited a task twice");
-    }
-    bool await_ready() const noexcept { return false; }
-    template <class Promise>
-    std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> parent) {
-        // BEGIN 2.2: task awaiter
-        // The child runs in the parent's context and knows its parent. Return the child: control
-        // goes straight there, and the parent's call is no longer on the stack.
-        todo("2.2", "TaskAwaiter::await_suspend");
-        // END 2.2
-    }
-    /// The child has ended; its Task still lives.
-    T await_resume() {
-        // BEGIN 2.2: task awaiter
-        // The parent goes on with what is in the child's outcome.
-        todo("2.2", "TaskAwaiter::await_resume");
-        // END 2.2
-    }
-
-  private:
-    std::coroutine_handle<TaskPromise<T>> child_;  // Borrows: the awaited Task owns it.
-};
-
-template <class U>
-auto TaskPromiseBase::await_transform(Task<U>&& child) noexcept {
-    return TaskAwaiter<U>(child.frame_);
-}
-
-}  // namespace detail
-
-/// Runs a task where there is no parent coroutine: as a branch of a combinator.
-/// \affinity owner shard
-template <class T>
-class TaskOperation {
-  public:
-    /// Takes the task over. \pre it has not started
-    explicit TaskOperation(Task<T>&& task) noexcept : task_(std::move(task)) {}
-
-    /// Never: the body has to run first.
-    bool ready() const noexcept { return false; }
-    /// Posts the task, in c's context.
-    void start(Continuation& c) {
-        // BEGIN 2.6: await a future
-        // A task is an operation as well: it runs in c's context, `c` is resumed when it has
-        // ended, and it is posted: control is not handed over here.
-        todo("2.6", "TaskOperation::start");
-        // END 2.6
-    }
-    /// Whether Cancelled left the body.
-    bool stopped() const noexcept { return task_.promise().outcome().stopped(); }
-    /// \throws what left the body
-    T finish() { return task_.promise().outcome().take(); }
-
-  private:
-    Task<T> task_;
-};
-
-/// A task as an operation.
-template <class T>
-TaskOperation<T> as_operation(Task<T>&& task) noexcept {
-    return TaskOperation<T>(std::move(task));
-}
-
-/// Exempts `awaitable` from its task's stop: it runs to its end, whatever happens around it.
-/// `co_await shield(stream.close());`
-template <class A>
-auto shield(A&& awaitable) {
-    using Op = decltype(as_operation(std::forward<A>(awaitable)));
-    return ShieldOperation<Op>(as_operation(std::forward<A>(awaitable)));
-}
 
 }  // namespace starling

@@ -4,7 +4,7 @@
 // For a function that returns Task<T> the compiler makes a *frame* (arguments, locals, where it
 // stopped, and one TaskPromise) and calls, in this order:
 //
-//     operator new            memory for the frame
+//     operator new            memory for the frame: from the pool
 //     get_return_object       what the caller gets: the Task
 //     initial_suspend         stop before the first statement?
 //     await_transform(x)      what `co_await x` means, each time
@@ -35,7 +35,13 @@ class Task;
 
 /// `Context& me = co_await this_context();` never suspends. \pre the task has a context, as every
 /// task has that an executor runs
-struct ThisContext {};
+struct ThisContext : std::suspend_never {
+    Context* context = nullptr;  ///< Set by the promise.
+    Context& await_resume() const noexcept {
+        assert(context != nullptr && "this task runs in no context");
+        return *context;
+    }
+};
 /// See ThisContext.
 inline ThisContext this_context() noexcept { return {}; }
 
@@ -54,96 +60,6 @@ struct OperationAwaiter {
         post(self.promise());
     }
     decltype(auto) await_resume() { return op.finish(); }
-};
-
-struct ContextAwaiter : std::suspend_never {
-    explicit ContextAwaiter(Context* context) noexcept : context(context) {}
-    Context& await_resume() const noexcept {
-        assert(context != nullptr && "this task runs in no context");
-        return *context;
-    }
-    Context* context;
-};
-
-/// What every task's promise has, whatever its result.
-class TaskPromiseBase : public Continuation {
-  public:
-    /// Decides whether the body runs before anybody awaits it.
-    struct InitialAwaiter : std::suspend_always {
-        bool await_ready() const noexcept {
-            // BEGIN 2.1: promise_type
-            // A task is lazy: it stops before its first statement. (`true` would mean: do not
-            // stop.)
-            return todo_soft("2.1", "InitialAwaiter::await_ready", false);
-            // END 2.1
-        }
-    };
-    /// Runs when the body has ended: hands control to whoever waits.
-    struct FinalAwaiter : std::suspend_always {
-        bool await_ready() const noexcept {
-            // BEGIN 2.3: final awaiter
-            // The result is in the frame: the frame stays, suspended, until its Task destroys it.
-            return todo_soft("2.3", "FinalAwaiter::await_ready", false);
-            // END 2.3
-        }
-        template <class Promise>
-        std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> h) const noexcept {
-            [[maybe_unused]] TaskPromiseBase& self = h.promise();
-            // BEGIN 2.3: final awaiter
-            // If a parent waits, return it: control goes on there. Otherwise resume `on_done_`, if
-            // there is one, and return std::noop_coroutine(): control goes back to whoever resumed
-            // this. `on_done_` may destroy the frame.
-            return todo_soft<std::coroutine_handle<>>("2.3", "FinalAwaiter::await_suspend",
-                                                       std::noop_coroutine());
-            // END 2.3
-        }
-    };
-
-    InitialAwaiter initial_suspend() const noexcept { return {}; }
-    FinalAwaiter final_suspend() const noexcept { return {}; }
-
-    /// The frame's memory.
-    static void* operator new(std::size_t bytes) {
-        // BEGIN 2.1: promise_type
-        // From the FramePool.
-        todo("2.1", "TaskPromiseBase::operator new");
-        // END 2.1
-    }
-    static void operator delete(void* frame, std::size_t bytes) noexcept {
-        // BEGIN 2.1: promise_type
-        // Back to the FramePool.
-        return todo_soft("2.1", "TaskPromiseBase::operator delete");
-        // END 2.1
-    }
-
-    /// Called by the parent's await: control comes back to `parent`.
-    void set_parent(std::coroutine_handle<> parent) noexcept { parent_ = parent; }
-    /// Called where no coroutine waits: `on_done.resume()` is called when the body has ended.
-    void set_on_done(Continuation& on_done) noexcept { on_done_ = &on_done; }
-
-    template <class U>
-    auto await_transform(Task<U>&& child) noexcept;
-    template <class U>
-    auto await_transform(Future<U>&& future) {
-        throw_if_stopped();
-        return OperationAwaiter<FutureOperation<U>>{FutureOperation<U>(std::move(future))};
-    }
-    template <Operation Op>
-    OperationAwaiter<Op&> await_transform(Op&& op) {
-        if constexpr (!ignores_stop<std::remove_reference_t<Op>>) throw_if_stopped();
-        return {op};
-    }
-    ContextAwaiter await_transform(ThisContext) const noexcept { return ContextAwaiter(context()); }
-
-  protected:
-    ~TaskPromiseBase() = default;
-
-  private:
-    void throw_if_stopped() const {
-        if (context() != nullptr && context()->stop_requested()) throw Cancelled{};
-    }
-    std::coroutine_handle<> parent_;   // Borrows: the parent's frame owns this one.
-    Continuation* on_done_ = nullptr;  // Borrows: it owns this frame.
 };
 
 /// Where a body's end arrives: `co_return`, or an exception.
@@ -165,11 +81,15 @@ struct TaskResult<void> {
 };
 
 template <class T>
-class TaskPromise final : public TaskPromiseBase, public TaskResult<T> {
+class TaskPromise final : public Continuation, public Pooled, public TaskResult<T> {
   public:
-    /// What became of the body. Empty until it has ended.
-    Outcome<T>& outcome() noexcept { return this->outcome_; }
-
+    /// The frame's memory. Pooled has what gives it back.
+    static void* operator new(std::size_t bytes) {
+        // BEGIN 2.1: promise_type
+        // From the FramePool.
+        todo("2.1", "TaskPromise::operator new");
+        // END 2.1
+    }
     Task<T> get_return_object() {
         // BEGIN 2.1: promise_type
         // The Task that owns this coroutine's frame: its constructor takes the frame's handle,
@@ -177,6 +97,33 @@ class TaskPromise final : public TaskPromiseBase, public TaskResult<T> {
         todo("2.1", "TaskPromise::get_return_object");
         // END 2.1
     }
+    /// Decides whether the body runs before anybody awaits it.
+    auto initial_suspend() const noexcept {
+        // BEGIN 2.1: promise_type
+        // A task is lazy: it stops before its first statement. The standard library has an awaiter
+        // for that.
+        return todo_soft("2.1", "TaskPromise::initial_suspend", std::suspend_always());
+        // END 2.1
+    }
+
+    template <class U>
+    Task<U>&& await_transform(Task<U>&& child) noexcept {
+        return std::move(child);  // It is its own awaiter.
+    }
+    template <class U>
+    void await_transform(Task<U>& child) = delete;  // std::move it: a task is awaited once.
+    template <class U>
+    auto await_transform(Future<U>&& future) {
+        throw_if_stopped();
+        return OperationAwaiter<FutureOperation<U>>{FutureOperation<U>(std::move(future))};
+    }
+    template <Operation Op>
+    OperationAwaiter<Op&> await_transform(Op&& op) {
+        if constexpr (!ignores_stop<std::remove_reference_t<Op>>) throw_if_stopped();
+        return {op};
+    }
+    ThisContext await_transform(ThisContext) const noexcept { return {{}, context()}; }
+
     /// As a Continuation: the body goes on.
     void resume() noexcept override {
         // BEGIN 2.1: promise_type
@@ -192,6 +139,41 @@ class TaskPromise final : public TaskPromiseBase, public TaskResult<T> {
         return todo_soft("2.4", "TaskPromise::unhandled_exception");
         // END 2.4
     }
+    /// Runs when the body has ended: hands control to whoever waits.
+    struct FinalAwaiter : std::suspend_always {
+        bool await_ready() const noexcept {
+            // BEGIN 2.3: final awaiter
+            // The result is in the frame: the frame stays, suspended, until its Task destroys it.
+            return todo_soft("2.3", "FinalAwaiter::await_ready", false);
+            // END 2.3
+        }
+        std::coroutine_handle<> await_suspend(std::coroutine_handle<TaskPromise> h) const noexcept {
+            [[maybe_unused]] TaskPromise& self = h.promise();
+            // BEGIN 2.3: final awaiter
+            // If a parent waits, return it: control goes on there. Otherwise resume `on_done_`, if
+            // there is one, and return std::noop_coroutine(): control goes back to whoever resumed
+            // this. `on_done_` may destroy the frame.
+            return todo_soft<std::coroutine_handle<>>("2.3", "FinalAwaiter::await_suspend",
+                                                       std::noop_coroutine());
+            // END 2.3
+        }
+    };
+    FinalAwaiter final_suspend() const noexcept { return {}; }
+
+    /// What became of the body. Empty until it has ended.
+    Outcome<T>& outcome() noexcept { return this->outcome_; }
+
+    /// Called by the parent's await: control comes back to `parent`.
+    void set_parent(std::coroutine_handle<> parent) noexcept { parent_ = parent; }
+    /// Called where no coroutine waits: `on_done.resume()` is called when the body has ended.
+    void set_on_done(Continuation& on_done) noexcept { on_done_ = &on_done; }
+
+  private:
+    void throw_if_stopped() const {
+        if (context() != nullptr && context()->stop_requested()) throw Cancelled{};
+    }
+    std::coroutine_handle<> parent_;   // Borrows: the parent's frame owns this one.
+    Continuation* on_done_ = nullptr;  // Borrows: it owns this frame.
 };
 
 }  // namespace detail

@@ -7,7 +7,7 @@
 #include <chrono>
 #include <cstdio>
 #include <semaphore>
-#include <starling/manual_scheduler.hh>
+#include <starling/scheduler.hh>
 #include <starling/task.hh>
 #include <starling/waker.hh>
 #include <thread>

@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
-#include <starling/manual_scheduler.hh>
+#include <starling/scheduler.hh>
 #include <starling/probes.hh>
 #include <starling/story.hh>
 #include <string>

@@ -6,7 +6,7 @@
 #include <memory>
 #include <optional>
 #include <random>
-#include <starling/manual_scheduler.hh>
+#include <starling/scheduler.hh>
 #include <starling/probes.hh>
 #include <starling/story.hh>
 #include <starling/task.hh>

@@ -5,9 +5,11 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <starling/manual_scheduler.hh>
+#include <starling/probes.hh>
+#include <starling/scheduler.hh>
 #include <starling/story.hh>
 #include <starling/waker.hh>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -16,6 +18,7 @@ namespace starling {
 namespace {
 
 using testing_support::Story;
+using testing_support::Waiter;
 
 class CountingUnparker final : public Unparker {
   public:
@@ -102,6 +105,23 @@ TEST(Ex3_5_CloneAndDrop, WakeFromAnotherThreadRunsOnTheOwners) {
     EXPECT_EQ(ran_on, std::thread::id()) << "the other thread must not run it";
     scheduler.run_until_idle(10);
     EXPECT_EQ(ran_on, std::this_thread::get_id());
+}
+
+TEST(Ex3_5_CloneAndDrop, WakeOnItsOwnShardKeepsItsPlaceInLine) {
+    Story story("the inbox is looked at between batches: does a wake from here have to go there?");
+    ManualScheduler scheduler;
+    std::vector<std::string> log;
+    WakeSlot woken(scheduler.inbox(), [&] { log.push_back("woken first"); });
+    Waiter posted([&] { log.push_back("posted second"); });
+    Waiter both([&, waker = woken.waker()] {
+        waker.wake();
+        post(posted);
+        story.expect("the inbox is empty", true, scheduler.inbox()->empty());
+    });
+    scheduler.schedule(both);
+    scheduler.run_until_idle(10);
+    story.step("a task wakes one of its own shard's, then posts another");
+    story.expect("what ran", std::vector<std::string>{"woken first", "posted second"}, log);
 }
 
 TEST(Ex3_5_CloneAndDrop, WakeOnItsWayHoldsTheNode) {
@@ -234,8 +254,8 @@ TEST(Ex3_5_CloneAndDrop, WakerMayOutliveItsScheduler) {
     story.expect("after a late wake(), holders", 1u, late.use_count());
 }
 
-// The last one frees the node, after every other's last look at it. Here its memory is used again at
-// once, and the thread sanitizer sees whether the other thread had done with it.
+// The last one frees the node, after every other's last look at it. Here its memory is used again
+// at once, and the thread sanitizer sees whether the other thread had done with it.
 TEST(Ex3_5_CloneAndDrop, LastDropComesAfterEveryOthersLastUse) {
     ManualScheduler scheduler;
     auto slot = std::make_unique<WakeSlot<void (*)()>>(scheduler.inbox(), [] {});

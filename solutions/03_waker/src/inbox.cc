@@ -1,4 +1,3 @@
-#include <starling/inbox.hh>
 #include <starling/waker.hh>
 
 namespace starling {
@@ -30,32 +29,27 @@ void Inbox::push(WakerNode& node) noexcept {
     }
 }
 
-WakerNode* Inbox::take_all(WakerNode* replacement) noexcept {
+template <class F>
+void Inbox::take_all(WakerNode* replacement, F f) noexcept {
     // acquire: pairs with push; makes the nodes' links visible.
     WakerNode* newest = head_.exchange(replacement, std::memory_order_acquire);
-    if (newest == closed_mark()) return nullptr;
+    if (newest == closed_mark()) return;
     WakerNode* oldest = nullptr;
     while (newest != nullptr) {
         WakerNode* next = std::exchange(newest->next_, oldest);
         oldest = std::exchange(newest, next);
     }
-    return oldest;
+    while (oldest != nullptr) f(*std::exchange(oldest, oldest->next_));
 }
 
-std::size_t Inbox::drain() noexcept {
-    WakerNode* head = head_.load(std::memory_order_relaxed);
-    if (head == nullptr || head == closed_mark()) return 0;
-    std::size_t count = 0;
-    for (WakerNode* node = take_all(nullptr); node != nullptr; ++count) {
-        post(*std::exchange(node, node->next_));
-    }
-    return count;
+void Inbox::drain() noexcept {
+    const WakerNode* head = head_.load(std::memory_order_relaxed);
+    if (head == nullptr || head == closed_mark()) return;
+    take_all(nullptr, [](WakerNode& node) { post(node); });
 }
 
 void Inbox::close() noexcept {
-    for (WakerNode* node = take_all(closed_mark()); node != nullptr;) {
-        std::exchange(node, node->next_)->drop_ref();
-    }
+    take_all(closed_mark(), [](WakerNode& node) { node.drop_ref(); });
 }
 
 }  // namespace starling

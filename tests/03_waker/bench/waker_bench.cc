@@ -1,7 +1,7 @@
 // Layer 03: what a wake-up costs. One thread, so atomics are never contended: the best case.
 #include <benchmark/benchmark.h>
 
-#include <starling/manual_scheduler.hh>
+#include <starling/scheduler.hh>
 #include <starling/task.hh>
 #include <starling/waker.hh>
 

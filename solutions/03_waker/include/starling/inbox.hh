@@ -58,8 +58,8 @@ class Inbox {
 
     // Owner.
 
-    /// Posts every node that has arrived, oldest first; returns how many there were.
-    std::size_t drain() noexcept;
+    /// Posts every node that has arrived, oldest first.
+    void drain() noexcept;
 
     /// Whether nothing has arrived. O(1).
     bool empty() const noexcept { return head_.load(std::memory_order_seq_cst) == nullptr; }
@@ -80,8 +80,9 @@ class Inbox {
     std::size_t wakers() const noexcept { return wakers_.load(std::memory_order_acquire); }
 
   private:
-    /// Empties the list and leaves `replacement` as its head; returns the nodes, oldest first.
-    detail::WakerNode* take_all(detail::WakerNode* replacement) noexcept;
+    /// Empties the list, leaves `replacement` as its head, and gives `f` each node, oldest first.
+    template <class F>
+    void take_all(detail::WakerNode* replacement, F f) noexcept;
 
     std::atomic<detail::WakerNode*> head_{nullptr};  // Owns: one reference per listed node.
     std::atomic<bool> sleeping_{false};

@@ -39,7 +39,17 @@ class WakerNode final : public Continuation, public Pooled {
     // Any thread.
 
     /// Sends the node on its way to the target, unless it is on it or the target is gone.
-    void wake() noexcept;
+    void wake() noexcept {
+        if (!machine_.wake()) return;
+        // BEGIN 3.5: clone and drop
+        //| It is ours to send. Its way is held by a reference of its own. On its own shard's thread
+        //| (that of `current_inbox`) it goes straight into the run queue, otherwise through the inbox.
+        //= return todo_soft("3.5", "WakerNode::wake");
+        add_ref();
+        if (inbox_.get() == current_inbox) return post(*this);
+        inbox_->push(*this);
+        // END 3.5
+    }
     void add_ref() noexcept {
         // BEGIN 3.5: clone and drop
         //| One more holder. Who adds has a reference already, so nothing needs to be ordered.
@@ -58,14 +68,24 @@ class WakerNode final : public Continuation, public Pooled {
         // END 3.5
     }
     Inbox& inbox() const noexcept { return *inbox_; }
-    WakeState state() const noexcept { return machine_.state(); }
     std::uint32_t refs() const noexcept { return refs_.load(std::memory_order_relaxed); }
 
     // Owner.
 
     /// The run queue has come to it: runs the target, once more if it was woken meanwhile. Takes
     /// over one reference.
-    void resume() noexcept override;
+    void resume() noexcept override {
+        // BEGIN 3.5: clone and drop
+        //| Run the target if it is still there. Woken meanwhile: it goes back into the queue, with the
+        //| reference of its way. Otherwise that reference ends here, perhaps as the last.
+        //= return todo_soft("3.5", "WakerNode::resume");
+        if (machine_.begin_run()) {
+            target_->resume();
+            if (machine_.end_run()) return post(*this);
+        }
+        drop_ref();
+        // END 3.5
+    }
     /// idle → done: no wake has an effect any more. False if a wake was first.
     bool finish_if_idle() noexcept { return machine_.finish_if_idle(); }
     /// The target is gone. The node may still be on its way; it arrives without effect.
@@ -140,41 +160,53 @@ class Waker {
     detail::WakerNode* node_ = nullptr;  // Owns: one reference.
 };
 
+namespace detail {
+/// What wakers wake: its `resume` runs on the owner shard, for as long as it lives.
+/// \affinity owner shard
+class WakeTarget : protected Continuation {
+  public:
+    WakeTarget(const WakeTarget&) = delete;
+    /// For any thread that is to wake this.
+    Waker waker() const noexcept { return Waker(node_); }
+
+  protected:
+    /// \param inbox the shard's
+    explicit WakeTarget(std::shared_ptr<Inbox> inbox)
+        : node_(*new WakerNode(std::move(inbox), *this)) {}
+    ~WakeTarget() {
+        node_.finish();
+        node_.drop_ref();
+    }
+
+    WakerNode& node_;  // Owns: one reference.
+};
+}  // namespace detail
+
 /// Waits for one wake-up. Make it, hand out wakers, await it. A wake before the await counts; wakes
 /// after the first have no effect. Stopping it withdraws; destroying it in flight is fine.
 /// \affinity owner shard
-class Park final : private Continuation, private StopNode {
+class Park final : public detail::WakeTarget, public StoppableWait<Park> {
   public:
     /// \param inbox the shard's
-    explicit Park(std::shared_ptr<Inbox> inbox)
-        : StopNode(&on_stop), node_(new detail::WakerNode(std::move(inbox), *this)) {}
-    Park(const Park&) = delete;
-    ~Park() {
-        node_->finish();
-        node_->drop_ref();
-    }
-
-    /// For any thread that is to wake this.
-    Waker waker() const noexcept { return Waker(*node_); }
+    explicit Park(std::shared_ptr<Inbox> inbox) : WakeTarget(std::move(inbox)) {}
 
     /// Whether the wake has arrived.
     bool ready() const noexcept { return woken_; }
     /// Waits for it, or for a stop of c's context.
     void start(Continuation& c) noexcept {
+        // BEGIN 3.6: park
+        //| Post `c` if the wake was here first. Otherwise the node travels on behalf of c's context
+        //| from now on (a run queue asks for its priority), and we `wait`, which is the last thing:
+        //| `*this` may be gone behind it.
+        //= return todo_soft("3.6", "Park::start");
         if (woken_) return post(c);
-        waiter_ = &c;
-        node_->set_context(c.context());
-        if (c.context() != nullptr) c.context()->link(*this);
-    }
-    /// Withdrawn before a wake came.
-    bool stopped() const noexcept { return stopped_; }
-    /// \throws Cancelled if stopped
-    void finish() {
-        unlink();
-        if (stopped_) throw Cancelled{};
+        node_.set_context(c.context());
+        wait(c);
+        // END 3.6
     }
 
   private:
+    friend class StoppableWait<Park>;
     void resume() noexcept override {
         // BEGIN 3.6: park
         //| The wake has arrived: remember it, and end the node, because a Park is woken once: a
@@ -182,26 +214,20 @@ class Park final : private Continuation, private StopNode {
         //| the waiter, if there is one yet; it may destroy this.
         //= return todo_soft("3.6", "Park::resume");
         woken_ = true;
-        node_->finish();
-        if (waiter_ != nullptr) std::exchange(waiter_, nullptr)->resume();
+        node_.finish();
+        if (waiter_ != nullptr) waiter_->resume();
         // END 3.6
     }
-    static void on_stop(StopNode& node) noexcept {
-        auto& self = static_cast<Park&>(node);
+    bool withdraw() noexcept {
         // BEGIN 3.6: park
-        //| The waiter's task is asked to stop. A success beats a stop: if a wake was first, nothing
-        //| happens here. Otherwise no wake has an effect from now on, and the waiter is posted.
-        //= return todo_soft("3.6", "Park::on_stop");
-        if (!self.node_->finish_if_idle()) return;
-        self.stopped_ = true;
-        post(*std::exchange(self.waiter_, nullptr));
+        //| The waiter's task is asked to stop. A success beats a stop: false if a wake was first.
+        //| Otherwise true, and no wake has an effect from now on.
+        //= return todo_soft("3.6", "Park::withdraw", false);
+        return node_.finish_if_idle();
         // END 3.6
     }
 
-    detail::WakerNode* node_;         // Owns: one reference.
-    Continuation* waiter_ = nullptr;  // Borrows: it owns this operation.
     bool woken_ = false;
-    bool stopped_ = false;
 };
 
 /// Runs `F` on its own shard once for every burst of wake-ups, from any thread, until it is
@@ -209,26 +235,14 @@ class Park final : private Continuation, private StopNode {
 /// slot.
 /// \affinity owner shard
 template <class F>
-class WakeSlot final : private Continuation {
+class WakeSlot final : public detail::WakeTarget {
   public:
     /// \param inbox the shard's
-    WakeSlot(std::shared_ptr<Inbox> inbox, F f)
-        : f_(std::move(f)), node_(new detail::WakerNode(std::move(inbox), *this)) {}
-    WakeSlot(const WakeSlot&) = delete;
-    ~WakeSlot() {
-        node_->finish();
-        node_->drop_ref();
-    }
-
-    /// For any thread that is to wake this.
-    Waker waker() const noexcept { return Waker(*node_); }
-    /// Where it stands (see wake_machine.hh).
-    WakeState state() const noexcept { return node_->state(); }
+    WakeSlot(std::shared_ptr<Inbox> inbox, F f) : WakeTarget(std::move(inbox)), f_(std::move(f)) {}
 
   private:
     void resume() noexcept override { f_(); }
     F f_;
-    detail::WakerNode* node_;  // Owns: one reference.
 };
 
 }  // namespace starling

@@ -1,11 +1,20 @@
 // Scheduler: who decides when a continuation goes on; and how a thread comes to obey one.
 //
+// ManualScheduler is the smallest there is, a run queue that runs when it is told to. Tests and the
+// first experiments use it, the executor of layer 04 replaces it.
+//
+//     run_batch():  queue  [a b c]          runs a, b, c
+//                          [a']      ◄──    a posted itself: it runs in the next batch
+//
 // Affinity: owner shard.
 #pragma once
 
+#include <cstddef>
+#include <memory>
 #include <starling/continuation.hh>
 #include <starling/inbox.hh>
 #include <utility>
+#include <starling/todo.hh>
 
 namespace starling {
 
@@ -46,6 +55,56 @@ class SchedulerScope {
     }
     PostHook previous_hook_;
     Inbox* previous_inbox_;  // Borrows: the outer scope's.
+};
+
+/// Runs what it was given when `run_batch` is called. \affinity owner shard
+class ManualScheduler final : public Scheduler {
+  public:
+    /// \param unparker told of wake-ups that come while the owner sleeps; null: it never sleeps
+    explicit ManualScheduler(std::shared_ptr<Unparker> unparker = nullptr)
+        : inbox_(std::make_shared<Inbox>(std::move(unparker))) {}
+    /// What is still queued runs first.
+    ~ManualScheduler() {
+        inbox_->close();
+        if (!queue_.empty()) run_until_idle();
+    }
+
+    /// Queues `c` for the next batch. O(1).
+    void schedule(Continuation& c) noexcept override {
+        // BEGIN 3.1: manual scheduler
+        // `c` waits in the queue for its batch. It does not run here.
+        return todo_soft("3.1", "ManualScheduler::schedule");
+        // END 3.1
+    }
+
+    /// Where wakers of this scheduler's tasks belong.
+    const std::shared_ptr<Inbox>& inbox() const noexcept { return inbox_; }
+
+    /// Takes in remote wake-ups, then runs what is queued at that moment, and nothing that is
+    /// queued meanwhile: a task that reschedules itself cannot hold the thread.
+    /// \return how many continuations ran
+    std::size_t run_batch() {
+        SchedulerScope scope(*this, inbox_.get());
+        inbox_->drain();
+        // BEGIN 3.1: manual scheduler
+        // Run exactly those that are queued now, oldest first; return how many. What they post
+        // waits for the next batch.
+        todo("3.1", "ManualScheduler::run_batch");
+        // END 3.1
+    }
+
+    /// Runs batches until nothing is queued, at most `batches_max` of them.
+    /// \return whether it is idle: nothing is queued now, even if the last batch allowed did that
+    bool run_until_idle(std::size_t batches_max = 1'000'000) {
+        // BEGIN 3.1: manual scheduler
+        // One batch after the other, until one runs nothing, but no more than `batches_max`.
+        todo("3.1", "ManualScheduler::run_until_idle");
+        // END 3.1
+    }
+
+  private:
+    ContinuationQueue queue_;
+    const std::shared_ptr<Inbox> inbox_;
 };
 
 }  // namespace starling

@@ -33,7 +33,7 @@ class Inbox {
         wakers_ += static_cast<std::size_t>(change);
     }
 
-    std::size_t drain() noexcept;
+    void drain() noexcept;
     bool empty() const noexcept {
         std::lock_guard lock(mutex_);
         return nodes_.empty();

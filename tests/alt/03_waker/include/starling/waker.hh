@@ -22,7 +22,6 @@ class WakerNode final : public Continuation, public std::enable_shared_from_this
     // Any thread.
     void wake() noexcept;
     Inbox& inbox() const noexcept { return *inbox_; }
-    WakeState state() const noexcept;
 
     // Owner.
     static void deliver(std::shared_ptr<WakerNode> node) noexcept;
@@ -123,7 +122,6 @@ class WakeSlot final : private Continuation {
     ~WakeSlot() { node_->finish(); }
 
     Waker waker() const { return Waker(node_); }
-    WakeState state() const noexcept { return node_->state(); }
 
   private:
     void resume() noexcept override { f_(); }

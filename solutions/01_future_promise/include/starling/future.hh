@@ -329,6 +329,7 @@ class [[nodiscard]] Future {
     Continuation* waiter_ = nullptr;  // Borrows: until posted or forgotten.
 };
 
+/// \cond
 template <class F, class... Args>
 detail::FutureOf<F, Args...> detail::futurize(F& f, Args&&... args) {
     // BEGIN 1.3: then maps and flattens
@@ -352,6 +353,7 @@ detail::FutureOf<F, Args...> detail::futurize(F& f, Args&&... args) {
     }
     // END 1.3
 }
+/// \endcond
 
 }  // namespace starling
 

@@ -291,6 +291,7 @@ class [[nodiscard]] Future {
     Continuation* waiter_ = nullptr;  // Borrows: until posted or forgotten.
 };
 
+/// \cond
 template <class F, class... Args>
 detail::FutureOf<F, Args...> detail::futurize(F& f, Args&&... args) {
     // BEGIN 1.3: then maps and flattens
@@ -300,6 +301,7 @@ detail::FutureOf<F, Args...> detail::futurize(F& f, Args&&... args) {
     todo("1.3", "futurize");
     // END 1.3
 }
+/// \endcond
 
 }  // namespace starling
 

@@ -80,7 +80,8 @@ class StoppableWait : private StopNode {
     /// Waits no more, and hears of no stop.
     using StopNode::unlink;
 
-    Continuation* waiter_ = nullptr;  // Borrows: it owns this operation. Null: has not waited.
+    /// Who waits; null before `wait`. Borrows: it owns this operation.
+    Continuation* waiter_ = nullptr;
 
   private:
     static void on_stop(StopNode& node) noexcept {

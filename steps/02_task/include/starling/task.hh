@@ -66,7 +66,9 @@ class [[nodiscard]] Task {
 
     // An awaiter inside a parent task: control goes in, and comes back with the result.
 
+    /// Never: the body has to run first.
     bool await_ready() const noexcept { return false; }
+    /// The child, which is this, goes on in its parent's place. \pre valid(), and not started
     template <class Promise>
     std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> parent) {
         assert(valid() && "awaited a task that was moved from");

@@ -37,6 +37,7 @@ class Task;
 /// task has that an executor runs
 struct ThisContext : std::suspend_never {
     Context* context = nullptr;  ///< Set by the promise.
+    /// What awaiting it returns.
     Context& await_resume() const noexcept {
         assert(context != nullptr && "this task runs in no context");
         return *context;

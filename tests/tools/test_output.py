@@ -1,12 +1,16 @@
 """What a red case said. Run: python3 -m unittest discover tests/tools"""
+import contextlib
+import io
 import sys
 import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 
+from workshop_lib.cases import Case, Result  # noqa: E402
 from workshop_lib.common import ROOT  # noqa: E402
 from workshop_lib.output import said  # noqa: E402
+from workshop_lib.progress import Step, print_failures  # noqa: E402
 
 
 class Said(unittest.TestCase):
@@ -25,6 +29,17 @@ class Said(unittest.TestCase):
                 f"    #2 0x3f in _ZN8starling7PromiseIiE7satisfyIZE {ROOT}/steps/a.hh:9:1\n")
         self.assertEqual(said(text, ""), "  #0 starling::Future::get() steps/a.hh:7:1\n"
                                          "  #2 starling::Promise::satisfy steps/a.hh:9:1")
+
+    def test_red_cases_come_in_the_order_of_the_exercises(self):
+        step = Step("05_timers")
+        step.results = [Result(Case("step05", name, (), 1), "failed", text) for name, text in (
+            ("Ex5_4_Sleep.A", "too late"), ("Ex5_3_Next.B", "NotImplemented: exercise 5.1, place: not written yet"),
+            ("Ex5_2_Cascade.C", "too early"))]
+        shown = io.StringIO()
+        with contextlib.redirect_stdout(shown):
+            print_failures(step)
+        places = [shown.getvalue().index(name) for name in ("Ex5_3_Next.B", "Ex5_2_Cascade.C", "Ex5_4_Sleep.A")]
+        self.assertEqual(places, sorted(places))
 
 
 if __name__ == "__main__":

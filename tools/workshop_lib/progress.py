@@ -8,7 +8,7 @@ from pathlib import Path
 
 from . import packages
 from .builds import Tree, first_errors, workshop_tree
-from .cases import Case, Result, list_cases, run_cases
+from .cases import SENTENCE, Case, Result, list_cases, run_cases
 from .common import (LAYERS, STEPS, WorkshopError, bold, green, present_layers, red, relative, say)
 from .generate import exercise_key, read_manifest
 from .output import said
@@ -180,25 +180,30 @@ def check_one(layer: str, yes: bool) -> int:
     tree = workshop_tree()
     tree.configure()
     step = check_steps(tree, [layer])[0]
-    _print_failures(step)
+    print_failures(step)
     print_table([step])
     say(f"{step.layer} is green." if step.done else next_thing(step))
     return 0 if step.done else 1
 
 
-def _print_failures(step: Step) -> None:
-    """What each red case said; those that only wait for a blank exercise share one paragraph."""
+def print_failures(step: Step) -> None:
+    """What each red case said, lowest exercise first; those that only wait for a blank exercise
+    share one paragraph."""
+    found: list[tuple[tuple[int, int], str, list[str]]] = []  # (exercise, headline, what is under it)
     waiting: dict[str, list[str]] = {}
     for result in step.results:
-        text = said(result.output, indent="")
         if result.ok:
             continue
+        text = said(result.output, indent="")
         if text.startswith("NotImplemented:"):
             waiting.setdefault(text.splitlines()[0], []).append(result.case.name)
         else:
-            say(red(f"step{step.number}.{result.case.name}"))
-            say("\n".join("    " + line for line in text.splitlines()) + "\n")
+            found.append((result.case.exercise or (0, 0), f"step{step.number}.{result.case.name}",
+                          text.splitlines()))
     for sentence, names in waiting.items():
-        say(red(sentence))
-        say("\n".join("    " + name for name in names[:3])
-            + (f"\n    and {len(names) - 3} more" if len(names) > 3 else "") + "\n")
+        more = [f"and {len(names) - 3} more"] if len(names) > 3 else []
+        stub = SENTENCE.match(sentence)
+        found.append(((int(stub[1]), int(stub[2])) if stub else (0, 0), sentence, names[:3] + more))
+    for _, headline, lines in sorted(found, key=lambda one: one[0]):
+        say(red(headline))
+        say("\n".join("    " + line for line in lines) + "\n")

@@ -166,15 +166,15 @@ class SpawnedCall final : public SpawnedTask<T>, public Pooled {
 /// runs on; an exception of a detached task goes to the ignored-exception hook.
 /// \affinity owner shard
 template <class T = void>
-class [[nodiscard]] JoinHandle : private StopNode {
+class [[nodiscard]] JoinHandle : public StoppableWait<JoinHandle<T>> {
   public:
     /// Holds no task.
-    JoinHandle() noexcept : StopNode(&on_stop) {}
+    JoinHandle() = default;
     /// What spawn gives out.
-    explicit JoinHandle(detail::SpawnedTask<T>& task) noexcept : StopNode(&on_stop), task_(&task) {}
+    explicit JoinHandle(detail::SpawnedTask<T>& task) noexcept : task_(&task) {}
     /// `other` holds no task afterwards. \pre nobody awaits `other`
     JoinHandle(JoinHandle&& other) noexcept
-        : StopNode(std::move(other)), task_(std::exchange(other.task_, nullptr)) {}
+        : Wait(std::move(other)), task_(std::exchange(other.task_, nullptr)) {}
     /// The same; the task that this held before is detached.
     JoinHandle& operator=(JoinHandle&& other) noexcept {
         if (this == &other) return *this;
@@ -199,7 +199,7 @@ class [[nodiscard]] JoinHandle : private StopNode {
     }
     /// Lets the task run on by itself. The handle is empty afterwards.
     void detach() noexcept {
-        unlink();
+        this->unlink();
         if (task_ == nullptr) return;
         task_->set_waiter(nullptr);
         std::exchange(task_, nullptr)->detach();
@@ -214,40 +214,37 @@ class [[nodiscard]] JoinHandle : private StopNode {
     void start(Continuation& c) {
         assert(task_ != nullptr && "awaited a join handle that holds no task");
         // BEGIN 4.2: spawn and JoinHandle
-        // Post `c` when the task has ended: at once if it has, otherwise it becomes the waiter,
-        // kept here too, for on_stop. Hear of a stop of c's context, if it has one. Mind the order:
-        // two statements here can post, `post` itself and, in a context that is stopped already,
-        // `link`, which calls `on_stop` at once; after either, this may be destroyed.
+        // Post `c` when the task has ended: at once if it has, otherwise it becomes the waiter. And
+        // `wait`, for a stop of c's context. Mind the order: two statements here can post, `post`
+        // itself and, in a context that is stopped already, `wait`; after either, this may be
+        // destroyed.
         todo("4.2", "JoinHandle::start");
         // END 4.2
     }
     /// The task's own success or failure beats a stop of the await; that both were stopped does
     /// not.
-    bool stopped() const noexcept { return withdrawn_ && (!done() || task_->ended_stopped()); }
+    bool stopped() const noexcept { return Wait::stopped() && (!done() || task_->ended_stopped()); }
     /// \throws TaskAborted if the task ended by a stop; what the task threw
     T finish() {
-        unlink();
+        Wait::finish();
         // BEGIN 4.2: spawn and JoinHandle
-        // If the await was stopped: forget the withdrawal and throw Cancelled; the handle is as
-        // good as before, and may be awaited again. Otherwise take the
-        // outcome, let go of the task, and return the value or throw: a stopped outcome is a
-        // TaskAborted, with the task's name, because it is not our own task that was stopped.
+        // The await was not stopped. Take the outcome, let go of the task, and return the value or
+        // throw: a stopped outcome is a TaskAborted, with the task's name, because it is not our
+        // own task that was stopped.
         todo("4.2", "JoinHandle::finish");
         // END 4.2
     }
 
   private:
-    static void on_stop(StopNode& node) noexcept {
-        auto& self = static_cast<JoinHandle&>(node);
-        if (self.done()) return;  // A success beats a stop.
-        self.withdrawn_ = true;
-        self.task_->set_waiter(nullptr);
-        post(*self.waiter_);
+    using Wait = StoppableWait<JoinHandle<T>>;
+    friend Wait;
+    bool withdraw() noexcept {
+        if (done()) return false;
+        task_->set_waiter(nullptr);
+        return true;
     }
 
     detail::SpawnedTask<T>* task_ = nullptr;  // Owns: frees it, see SpawnedTask.
-    Continuation* waiter_ = nullptr;          // Borrows: it awaits this.
-    bool withdrawn_ = false;
 };
 
 }  // namespace starling

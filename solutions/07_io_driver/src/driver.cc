@@ -4,6 +4,12 @@
 #include <cerrno>
 #include <starling/driver.hh>
 
+#if __has_include(<sys/eventfd.h>)
+#include <sys/eventfd.h>
+#else
+#include <fcntl.h>
+#endif
+
 namespace starling {
 
 Driver::Driver(std::unique_ptr<Kernel> kernel, const DriverOptions& options, const char* name,
@@ -196,6 +202,42 @@ void Driver::on_wake(bool more) noexcept {
     //= return todo_soft("7.5", "Driver::on_wake");
     wake_->drain();
     if (!more) wake_armed_ = false;
+    // END 7.5
+}
+
+WakeFd::WakeFd() {
+#if __has_include(<sys/eventfd.h>)
+    fd_ = OwnedFd(write_fd_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!fd_.valid()) throw_io_error("eventfd", -errno);
+#else
+    int ends[2];
+    if (::pipe(ends) < 0) throw_io_error("pipe", -errno);
+    fd_ = OwnedFd(ends[0]);
+    pipe_end_ = OwnedFd(write_fd_ = ends[1]);
+    for (const int end : ends) ::fcntl(end, F_SETFL, O_NONBLOCK);
+#endif
+}
+
+void WakeFd::unpark() noexcept {
+    // BEGIN 7.5: wake a sleeping driver
+    //| Write to `write_fd_`, so that the eventfd is readable. A signal may interrupt that; a full
+    //| counter is readable already.
+    //= return todo_soft("7.5", "WakeFd::unpark");
+    const int saved_errno = errno;
+    const std::uint64_t one = 1;
+    while (::write(write_fd_, &one, sizeof one) < 0 && errno == EINTR) {
+    }
+    errno = saved_errno;
+    // END 7.5
+}
+
+void WakeFd::drain() noexcept {
+    // BEGIN 7.5: wake a sleeping driver
+    //| Make it not readable again, however many unparks there were. It may not be readable at all.
+    //= return todo_soft("7.5", "WakeFd::drain");
+    std::uint64_t count = 0;
+    while (::read(fd_.get(), &count, sizeof count) < 0 && errno == EINTR) {
+    }
     // END 7.5
 }
 

@@ -10,12 +10,12 @@ IoFd::IoFd(Driver& driver, OwnedFd fd) {
     state_.reset(new detail::FdState{{}, driver, std::move(fd)});
 }
 
-void detail::FdState::begin_close() noexcept {
-    closing = true;
-    for (IoOp* op : ops) {
+void IoFd::Close::operator()(detail::FdState* state) const noexcept {
+    state->closing = true;
+    for (IoOp* op : state->ops) {
         if (op != nullptr) op->cancel();
     }
-    end_close();
+    state->end_close();
 }
 
 void detail::FdState::end_close() noexcept {

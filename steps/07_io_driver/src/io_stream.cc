@@ -10,43 +10,33 @@ void detail::StreamOp::wait(Continuation* waiter) {
     waiter_ = waiter;
 }
 
-void detail::StreamOp::abandon() noexcept {
-    abandoned_ = true;
-    if (!in_flight()) {
-        delete this;
-    } else {
-        cancel();
-    }
+void detail::StreamOp::Abandon::operator()(StreamOp* op) const noexcept {
+    op->abandoned_ = true;
+    if (op->in_flight()) return op->cancel();
+    delete op;
 }
 
 void detail::StreamOp::complete(const IoCompletion& completion) noexcept {
-    keep(completion);
-    if (abandoned_) return in_flight() ? void() : delete this;
     const int result = completion.result;
     const bool bytes = request().code == IoCode::recv_multi;
+    StreamItem item{OwnedFd(bytes ? -1 : result), {}};
+    if (completion.buffer != IoCompletion::kNoBuffer) {
+        item.bytes = PooledBuffer(fd().driver.buffers(), completion.buffer, std::max(result, 0));
+    }
+    if (abandoned_ && !in_flight()) return delete this;
+    if (abandoned_) return;
+    if (item.connection.valid() || !item.bytes.empty()) items.push_back(std::move(item));
     const bool pause = result == -EINTR || (result == -ECANCELED && !fd().closing) ||
                        (bytes && result == -ENOBUFS);
     if (result < 0 && !pause) over = result;
     if (result == 0 && bytes) over = kEnd;
-    if (count() >= ahead_max_) cancel();
+    if (items.size() >= ahead_max_) cancel();
     if (waiter_ == nullptr) return;
     if (ready()) {
         post(*std::exchange(waiter_, nullptr));
     } else if (!in_flight()) {
         submit();
     }
-}
-
-template <>
-void detail::ItemStreamOp<OwnedFd>::keep(const IoCompletion& completion) noexcept {
-    if (completion.result >= 0) items.emplace_back(completion.result);
-}
-
-template <>
-void detail::ItemStreamOp<PooledBuffer>::keep(const IoCompletion& c) noexcept {
-    if (c.buffer == IoCompletion::kNoBuffer) return;
-    PooledBuffer buffer(fd().driver.buffers(), c.buffer, std::max(c.result, 0));
-    if (!buffer.empty()) items.push_back(std::move(buffer));
 }
 
 }  // namespace starling

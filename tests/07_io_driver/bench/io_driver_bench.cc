@@ -11,7 +11,6 @@
 #include <starling/io_op.hh>
 #include <starling/io_stream.hh>
 #include <starling/slot_table.hh>
-#include <starling/wake_fd.hh>
 #include <system_error>
 #include <utility>
 

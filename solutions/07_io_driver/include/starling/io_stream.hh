@@ -29,28 +29,29 @@ namespace starling {
 
 namespace detail {
 
-/// What streams share: a waiter, arming, pausing, and an end of life of their own.
-/// \affinity owner shard
-class StreamOp : public IoOp, public Pooled {
+/// What a stream reads ahead: one of the two.
+struct StreamItem {
+    OwnedFd connection;
+    PooledBuffer bytes;
+};
+
+/// A stream's read-ahead, its waiter, and an end of life of its own. \affinity owner shard
+class StreamOp final : public IoOp, public Pooled {
   public:
     StreamOp(IoFd& fd, IoCode code, std::size_t ahead_max) noexcept
         : IoOp(fd, code), ahead_max_(static_cast<std::uint32_t>(ahead_max)) {}
-    virtual ~StreamOp() = default;
     /// Whether there is an item, the end, or an error.
-    bool ready() const noexcept { return count() > 0 || over != 0; }
+    bool ready() const noexcept { return !items.empty() || over != 0; }
     /// Posts `waiter` when it is `ready`, null: nobody. Arms the stream if it is not.
     void wait(Continuation* waiter);
-    /// The stream's owner lets go. Frees this as soon as the kernel has.
-    void abandon() noexcept;
+    /// How a stream lets go of it: it is freed as soon as the kernel has let go, too.
+    struct Abandon {
+        void operator()(StreamOp* op) const noexcept;
+    };
 
     static constexpr int kEnd = 1;
-    int over = 0;  // kEnd, or the -errno that ended it.
-
-  protected:
-    /// How many items are waiting.
-    virtual std::size_t count() const noexcept = 0;
-    /// Takes over what came with a completion.
-    virtual void keep(const IoCompletion& completion) noexcept = 0;
+    int over = 0;                   // kEnd, or the -errno that ended it.
+    std::vector<StreamItem> items;  // Oldest first; few.
 
   private:
     void complete(const IoCompletion& completion) noexcept override;
@@ -58,23 +59,6 @@ class StreamOp : public IoOp, public Pooled {
     Continuation* waiter_ = nullptr;  // Borrows: until it is posted or withdraws.
     const std::uint32_t ahead_max_;
     bool abandoned_ = false;
-};
-
-/// A stream of Item: OwnedFd or PooledBuffer. \affinity owner shard
-template <class Item>
-class ItemStreamOp final : public StreamOp {
-  public:
-    using StreamOp::StreamOp;
-    std::vector<Item> items;  // Oldest first; few.
-
-  private:
-    std::size_t count() const noexcept override { return items.size(); }
-    void keep(const IoCompletion& completion) noexcept override;
-};
-
-/// How a stream lets go of its operation: it is freed when its last completion has come.
-struct AbandonStream {
-    void operator()(StreamOp* op) const noexcept { op->abandon(); }
 };
 
 }  // namespace detail
@@ -120,63 +104,72 @@ class StreamWait : private StopNode {
 };
 
 /// What both streams offer. \affinity owner shard
-template <class Item>
 class Stream {
   public:
     /// Until there is an item, the end, or an error. Arms the stream if it is not.
     StreamWait wait() noexcept { return StreamWait(*op_); }
     /// Whether no item is there.
     bool empty() const noexcept { return op_->items.empty(); }
-    /// The oldest item, moved out; not valid if there is none.
-    Item take() noexcept {
-        if (empty()) return Item();
-        Item oldest = std::move(op_->items.front());
-        op_->items.erase(op_->items.begin());
-        return oldest;
-    }
-    /// An item that nobody wanted after all: it becomes the oldest again.
-    void give_back(Item item) noexcept { op_->items.insert(op_->items.begin(), std::move(item)); }
 
   protected:
     /// Not armed before the first `wait`. \param ahead_max how many items may wait here before the
     /// stream pauses
     Stream(IoFd& fd, IoCode code, std::size_t ahead_max)
-        : op_(new detail::ItemStreamOp<Item>(fd, code, ahead_max)) {}
+        : op_(new detail::StreamOp(fd, code, ahead_max)) {}
+    /// The oldest item, moved out; not valid if there is none.
+    detail::StreamItem pop() noexcept {
+        if (empty()) return {};
+        detail::StreamItem oldest = std::move(op_->items.front());
+        op_->items.erase(op_->items.begin());
+        return oldest;
+    }
+    /// It becomes the oldest again.
+    void put_back(detail::StreamItem item) noexcept {
+        op_->items.insert(op_->items.begin(), std::move(item));
+    }
 
     /// Read-ahead and state. Null after a move.
-    std::unique_ptr<detail::ItemStreamOp<Item>, detail::AbandonStream> op_;
+    std::unique_ptr<detail::StreamOp, detail::StreamOp::Abandon> op_;
 };
 
 /// The connections of a listening socket. \affinity owner shard
-class AcceptStream : public Stream<OwnedFd> {
+class AcceptStream : public Stream {
   public:
     /// \param listener it must outlive the stream's last `wait`
     /// \param backlog_max how many accepted connections may wait here before the stream pauses
     explicit AcceptStream(IoFd& listener, std::size_t backlog_max = 64)
         : Stream(listener, IoCode::accept_multi, backlog_max) {}
+    /// The oldest connection; not valid if there is none.
+    OwnedFd take() noexcept { return pop().connection; }
+    /// A connection that nobody wanted after all: it becomes the oldest again.
+    void give_back(OwnedFd connection) noexcept { put_back({std::move(connection), {}}); }
     /// -errno that ended the stream, 0 if none; reading clears it, and the next `wait` arms again.
     /// At -EMFILE and the like the caller pauses first, or it would spin.
     int take_error() noexcept { return std::exchange(op_->over, 0); }
 };
 
 /// The bytes of a connection. \affinity owner shard
-class RecvStream : public Stream<PooledBuffer> {
+class RecvStream : public Stream {
   public:
     /// \param fd it must outlive the stream's last `wait`
     /// \param ahead_max how many buffers may wait here before the stream pauses
     explicit RecvStream(IoFd& fd, std::size_t ahead_max = 8)
         : Stream(fd, IoCode::recv_multi, ahead_max) {}
+    /// The oldest bytes, with their buffer; not valid if there are none.
+    PooledBuffer take() noexcept { return pop().bytes; }
+    /// Bytes that nobody wanted after all: they become the oldest again.
+    void give_back(PooledBuffer bytes) noexcept { put_back({OwnedFd(), std::move(bytes)}); }
 
     /// The oldest bytes, in place; empty if there are none.
     std::span<std::byte> front() const noexcept {
-        return empty() ? std::span<std::byte>() : op_->items.front().bytes();
+        return empty() ? std::span<std::byte>() : op_->items.front().bytes.bytes();
     }
     /// Drops the first `n` bytes of `front()`. \pre n <= front().size()
     void consume(std::size_t n) noexcept {
         if (n == front().size()) {
             take();
         } else {
-            op_->items.front().consume(n);
+            op_->items.front().bytes.consume(n);
         }
     }
     /// The peer has ended its stream, and `empty()`.

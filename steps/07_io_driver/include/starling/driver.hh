@@ -8,6 +8,8 @@
 //     0        yes          waits: for room, or a buffer (starved)    flush → pushed, or cancelled
 //     ≠ 0      no           the kernel has it, or soon will           its last completion → 0
 //
+//     any thread: unpark() ─► [ WakeFd ] ─readable─► the kernel ─► on_wake() ─► drain()
+//
 // The kernel below is io_uring, epoll, kqueue or a script (kernel.hh); nobody above can tell,
 // except by counting system calls. A turn of the loop costs one: what tasks have submitted since
 // the last `poll` goes down with the same `enter` that fetches completions.
@@ -25,10 +27,10 @@
 #include <starling/buffer_pool.hh>
 #include <starling/env.hh>
 #include <starling/event_source.hh>
+#include <starling/inbox.hh>
 #include <starling/io_op.hh>
 #include <starling/kernel.hh>
 #include <starling/slot_table.hh>
-#include <starling/wake_fd.hh>
 #include <string>
 #include <vector>
 
@@ -47,6 +49,25 @@ struct DriverOptions {
     std::uint32_t entries = 256;              ///< io_uring: submissions per system call.
     std::uint32_t buffers = 8192;             ///< For receive streams, at most; made when needed.
     std::uint32_t buffer_bytes = 8192;        ///< Of one buffer.
+};
+
+/// An eventfd that its owner's kernel watches. Drivers and foreign threads share it by reference
+/// count, so that a wake-up that comes late finds a descriptor that is still its own.
+/// \source eventfd(2) \affinity `unpark` any thread; the rest owner shard
+class WakeFd final : public Unparker {
+  public:
+    /// \throws std::system_error
+    WakeFd();
+    /// Makes the descriptor readable. One system call. Errno stays as it was.
+    void unpark() noexcept override;
+    /// Makes it not readable until the next `unpark`.
+    void drain() noexcept;
+    /// What becomes readable.
+    int fd() const noexcept { return fd_.get(); }
+
+  private:
+    OwnedFd fd_, pipe_end_;  // The second one: where there is no eventfd.
+    int write_fd_;           // One of them.
 };
 
 /// Takes operations, gives back completions. \affinity owner shard

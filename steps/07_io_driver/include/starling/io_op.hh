@@ -54,8 +54,6 @@ struct FdState : Pooled {
     IoOp*& slot(IoCode code) noexcept { return ops[is_write(code) ? 1 : 0]; }
     /// Whether something reads, or writes.
     bool busy() const noexcept { return ops[0] != nullptr || ops[1] != nullptr; }
-    /// Asks what is in flight to end; closes and frees as soon as it has.
-    void begin_close() noexcept;
     /// Closes and frees, if it is to be closed and nothing is in flight.
     void end_close() noexcept;
 
@@ -95,8 +93,9 @@ class IoFd {
 
   private:
     friend class CloseOp;
+    /// Asks what is in flight to end; closes and frees as soon as it has.
     struct Close {
-        void operator()(detail::FdState* state) const noexcept { state->begin_close(); }
+        void operator()(detail::FdState* state) const noexcept;
     };
     std::unique_ptr<detail::FdState, Close> state_;
 };
@@ -141,7 +140,7 @@ class IoOp : public ListLink {
 
   private:
     friend class Driver;
-    friend struct detail::FdState;
+    friend class IoFd;
     IoRequest request_;
     detail::FdState* fd_;  // Borrows: alive while this is in flight.
     bool in_flight_ = false;

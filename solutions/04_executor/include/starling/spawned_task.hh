@@ -171,6 +171,8 @@ class SpawnedCall final : public SpawnedTask<T>, public Pooled {
 /// \affinity owner shard
 template <class T = void>
 class [[nodiscard]] JoinHandle : public StoppableWait<JoinHandle<T>> {
+    using Wait = StoppableWait<JoinHandle>;
+
   public:
     /// Holds no task.
     JoinHandle() = default;
@@ -218,10 +220,9 @@ class [[nodiscard]] JoinHandle : public StoppableWait<JoinHandle<T>> {
     void start(Continuation& c) {
         assert(task_ != nullptr && "awaited a join handle that holds no task");
         // BEGIN 4.2: spawn and JoinHandle
-        //| Post `c` when the task has ended: at once if it has, otherwise it becomes the waiter. And
-        //| `wait`, for a stop of c's context. Mind the order: two statements here can post, `post`
-        //| itself and, in a context that is stopped already, `wait`; after either, this may be
-        //| destroyed.
+        //| Post `c` when the task has ended: at once if it has, otherwise it becomes the task's
+        //| waiter, and we `wait`. Two statements here can post, `post` itself and, in a context that
+        //| is stopped already, `wait`; after either, this may be destroyed.
         //= todo("4.2", "JoinHandle::start");
         if (done()) return post(c);
         task_->set_waiter(&c);
@@ -233,11 +234,10 @@ class [[nodiscard]] JoinHandle : public StoppableWait<JoinHandle<T>> {
     bool stopped() const noexcept { return Wait::stopped() && (!done() || task_->ended_stopped()); }
     /// \throws TaskAborted if the task ended by a stop; what the task threw
     T finish() {
-        Wait::finish();
+        Wait::finish();  // If the await was stopped, the handle is as good as before.
         // BEGIN 4.2: spawn and JoinHandle
-        //| The await was not stopped. Take the outcome, let go of the task, and return the value or
-        //| throw: a stopped outcome is a TaskAborted, with the task's name, because it is not our
-        //| own task that was stopped.
+        //| Take the outcome, let go of the task, and return the value or throw: a stopped outcome is
+        //| a TaskAborted, with the task's name, because it is not our own task that was stopped.
         //= todo("4.2", "JoinHandle::finish");
         Outcome<T> outcome = task_->take_outcome();
         const char* name = task_->name();
@@ -248,12 +248,16 @@ class [[nodiscard]] JoinHandle : public StoppableWait<JoinHandle<T>> {
     }
 
   private:
-    using Wait = StoppableWait<JoinHandle<T>>;
     friend Wait;
     bool withdraw() noexcept {
+        // BEGIN 4.2: spawn and JoinHandle
+        //| The await is stopped. Too late if the task has ended: false. Otherwise the task must not
+        //| post the waiter any more.
+        //= return todo_soft("4.2", "JoinHandle::withdraw", false);
         if (done()) return false;
         task_->set_waiter(nullptr);
         return true;
+        // END 4.2
     }
 
     detail::SpawnedTask<T>* task_ = nullptr;  // Owns: frees it, see SpawnedTask.

@@ -4,7 +4,7 @@
 //       └──start──► armed ──deadline──► fired ──► done
 //                     └─────stop──────► stopped ──► done, throws Cancelled
 //
-// The timer lives in the operation, which lives in the sleeping task's frame: 56 bytes, and no
+// The timer lives in the operation, which lives in the sleeping task's frame: 72 bytes, and no
 // allocation. Destroying an armed operation is fine: it leaves the wheel.
 //
 // Affinity: owner shard.
@@ -16,10 +16,10 @@
 namespace starling {
 
 /// Waits for a deadline. \affinity owner shard
-class SleepOperation : private StopNode, private Timer {
+class SleepOperation : public StoppableWait<SleepOperation>, private Timer {
   public:
     /// Nothing is armed before it is awaited; a `deadline` that has passed by then is over at once.
-    explicit SleepOperation(TimePoint deadline) noexcept : StopNode(&on_stop), Timer(deadline) {}
+    explicit SleepOperation(TimePoint deadline) noexcept : Timer(deadline) {}
     SleepOperation(SleepOperation&&) noexcept = default;
     ~SleepOperation() {
         // BEGIN 5.4: sleep
@@ -42,32 +42,22 @@ class SleepOperation : private StopNode, private Timer {
     }
     void start(Continuation& c) {
         // BEGIN 5.4: sleep
-        //| Have the timer service post `c` at the deadline, and hear of a stop if `c` has a context.
-        //| That may have been stopped already: then on_stop is called at once.
+        //| Have the timer service post `c` at the deadline, and `wait`, which hears of a stop. The
+        //| context may have been stopped already: then `withdraw` is called at once.
         //= todo("5.4", "SleepOperation::start");
         service<TimerService>("sleep").arm(*this, c);
-        if (c.context() != nullptr) c.context()->link(*this);
-        // END 5.4
-    }
-    bool stopped() const noexcept { return target() != nullptr; }
-    void finish() {
-        // BEGIN 5.4: sleep
-        //| Hear of no stop any more (`StopNode::unlink`; the timer has an `unlink`, too); throw
-        //| Cancelled if there was one.
-        //= todo("5.4", "SleepOperation::finish");
-        StopNode::unlink();
-        if (stopped()) throw Cancelled{};
+        wait(c);
         // END 5.4
     }
 
   private:
-    static void on_stop(StopNode& node) noexcept { static_cast<SleepOperation&>(node).end_early(); }
-    /// The context was stopped.
-    void end_early() noexcept {
+    friend StoppableWait<SleepOperation>;
+    bool withdraw() noexcept {
         // BEGIN 5.4: sleep
-        //| `target()` is posted exactly once. If the timer has fired, it has been.
-        //= return todo_soft("5.4", "SleepOperation::end_early");
-        if (cancel()) post(*target());
+        //| The context was stopped: the timer must not post the waiter any more. If it has fired, it
+        //| has done so already: false, too late.
+        //= return todo_soft("5.4", "SleepOperation::withdraw", false);
+        return cancel();
         // END 5.4
     }
 };

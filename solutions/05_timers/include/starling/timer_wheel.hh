@@ -54,14 +54,12 @@ class Timer : public ListLink {
         return true;
     }
     /// Posts the target. \pre expired: taken from TimerWheel::pop_expired
-    void fire() noexcept { post(*std::exchange(target_, nullptr)); }
-    /// Whom it posts; null before it is armed and after it has fired.
-    Continuation* target() const noexcept { return target_; }
+    void fire() noexcept { post(*target_); }
 
   private:
     friend class TimerWheel;
     TimePoint deadline_;
-    Continuation* target_ = nullptr;  // Borrows: it owns this timer.
+    Continuation* target_ = nullptr;  // Borrows: it owns this timer. From `insert` on.
 };
 
 /// Armed timers, sorted by deadline as far as that is needed to know who is due.

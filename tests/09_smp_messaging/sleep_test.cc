@@ -1,7 +1,9 @@
 // 9.4: sleep and wake without missing.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
+#include <map>
 #include <starling/atomic_steps.hh>
 #include <starling/story.hh>
 #include <starling/submit.hh>
@@ -132,6 +134,65 @@ TEST(Ex9_4_Sleep, ASenderThatIsInterruptedAnywhereStillWakesTheSleeper) {
             << "3 the message is there, and nobody wakes shard 1\n"
             << "Ask yourself: which comes first, showing the message or looking who sleeps?";
     }
+}
+
+/// C++ promises that a store is seen by others before a later load of another object is done only
+/// if both are seq_cst. On one thread nothing shows a weaker order: so these two read what was
+/// asked for.
+constexpr const char* kStoreBuffer =
+    "The litmus, with other names: both sides read the old value, and the message is slept over.\n"
+    "Ask yourself: where may a store wait while the loads behind it go ahead?";
+
+bool seq_cst(const detail::AtomicStep& step) { return step.order == std::memory_order_seq_cst; }
+
+TEST(Ex9_4_Sleep, TheSleepersWordCannotWaitInAStoreBufferWhileItLooks) {
+    if (!kAtomicHooks) GTEST_SKIP() << "needs a build with assertions";
+    Sleeper sleeper;
+    std::vector<detail::AtomicStep> steps;
+    {
+        AtomicTrace trace;
+        EXPECT_TRUE(sleeper.go_to_sleep());
+        steps = trace.steps();
+    }
+    const void* word = &sleeper.shards.smp().endpoint(1).sleeping;
+    const auto said = std::ranges::find_if(
+        steps, [&](const auto& step) { return step.object == word && step.writes; });
+    ASSERT_NE(said, steps.end()) << "shard 1 went to sleep without a word";
+    EXPECT_TRUE(seq_cst(*said)) << "the store of `sleeping` is weaker than seq_cst\n"
+                                << kStoreBuffer;
+    std::map<const void*, bool> looked_well;
+    for (auto step = said + 1; step < steps.end(); ++step) {
+        if (step->object != word && step->reads) looked_well[step->object] |= seq_cst(*step);
+    }
+    EXPECT_FALSE(looked_well.empty()) << "no lane was looked at behind that word";
+    for (auto [object, well] : looked_well) {
+        EXPECT_TRUE(well) << "a lane was looked at with less than seq_cst\n" << kStoreBuffer;
+    }
+}
+
+TEST(Ex9_4_Sleep, ThePublishedMessageCannotWaitInAStoreBufferWhileTheSenderLooks) {
+    if (!kAtomicHooks) GTEST_SKIP() << "needs a build with assertions";
+    Sleeper sleeper;
+    ASSERT_TRUE(sleeper.go_to_sleep());
+    sleeper.shards.mailbox(1)
+        .after_sleep();  // Awake: this is where a wrong look says "sleeps not".
+    std::vector<detail::AtomicStep> steps;
+    {
+        AtomicTrace trace;
+        sleeper.send();
+        steps = trace.steps();
+    }
+    const void* word = &sleeper.shards.smp().endpoint(1).sleeping;
+    const auto look = std::ranges::find_if(steps, [&](const auto& step) {
+        return step.object == word && step.reads && seq_cst(step);
+    });
+    ASSERT_NE(look, steps.end())
+        << "the sender looked at `sleeping` with less than seq_cst, or not\n"
+        << kStoreBuffer;
+    const auto store = std::find_if(std::make_reverse_iterator(look), steps.rend(),
+                                    [](const auto& step) { return step.writes; });
+    ASSERT_NE(store, steps.rend()) << "nothing was published before that look";
+    EXPECT_TRUE(seq_cst(*store)) << "what was published is weaker than seq_cst\n" << kStoreBuffer;
 }
 
 /// Sends to this shard from another one, at the worst moment a source can choose: before_sleep.

@@ -6,8 +6,8 @@
 //
 // A mistake in a sleep/wake protocol shows in one order of steps out of a million, so no stress
 // test finds it. With the hook a test tries every order, on one thread, and gets the same answer
-// each time. Without assertions nothing calls the hook, and Atomic<T> costs what std::atomic<T>
-// costs.
+// each time. The hook also hears of the memory order, which on one thread makes no difference.
+// Without assertions nothing calls it, and Atomic<T> costs what std::atomic<T> costs.
 //
 // Affinity: any thread; the hook is one per thread.
 #pragma once
@@ -23,8 +23,14 @@ inline constexpr bool kAtomicHooks = true;  ///< Whether Atomics call the hook.
 #endif
 
 namespace detail {
+/// One operation on an Atomic, as a test sees it.
+struct AtomicStep {
+    const void* object;
+    bool reads, writes;
+    std::memory_order order;
+};
 /// Called before each operation on an Atomic by this thread; null: nothing is called.
-inline constinit thread_local void (*atomic_hook)() = nullptr;
+inline constinit thread_local void (*atomic_hook)(const AtomicStep&) = nullptr;
 }  // namespace detail
 
 /// As std::atomic, of which it has what layer 09 needs. \affinity any thread
@@ -35,16 +41,24 @@ class Atomic {
     explicit constexpr Atomic(T value) noexcept : value_(value) {}
 
     /// As std::atomic does it.
-    T load(std::memory_order order) const { return step(value_).load(order); }
+    T load(std::memory_order order) const {
+        step({this, true, false, order});
+        return value_.load(order);
+    }
     /// See load.
-    void store(T value, std::memory_order order) { step(value_).store(value, order); }
+    void store(T value, std::memory_order order) {
+        step({this, false, true, order});
+        value_.store(value, order);
+    }
     /// See load.
-    T exchange(T value, std::memory_order order) { return step(value_).exchange(value, order); }
+    T exchange(T value, std::memory_order order) {
+        step({this, true, true, order});
+        return value_.exchange(value, order);
+    }
 
   private:
-    static auto& step(auto& value) {
-        if (kAtomicHooks && detail::atomic_hook != nullptr) detail::atomic_hook();
-        return value;
+    static void step(const detail::AtomicStep& step) {
+        if (kAtomicHooks && detail::atomic_hook != nullptr) detail::atomic_hook(step);
     }
     std::atomic<T> value_;
 };

@@ -16,21 +16,37 @@
 
 #include <starling/atomic.hh>
 #include <utility>
+#include <vector>
 
 namespace starling {
 
-/// Steps of this thread while it lives; one at a time. \affinity owner shard
-template <class F>
-class ActAtStep {
+/// Hears of each atomic operation of this thread while it lives; one at a time. \affinity owner shard
+class AtomicWatch {
   public:
-    /// Calls `act` once, before operation number `step`, counted from 0. What `act` does is not counted.
-    ActAtStep(int step, F act) : step_(step), act_(std::move(act)) {
-        current = this;
-        set_hook(&on_step);
+    AtomicWatch(const AtomicWatch&) = delete;
+    AtomicWatch& operator=(const AtomicWatch&) = delete;
+
+  protected:
+    AtomicWatch() { watch(true); }
+    ~AtomicWatch() { watch(false); }
+    /// Before the operation is done.
+    virtual void on_step(const detail::AtomicStep& step) = 0;
+    void watch(bool on) noexcept {
+        current = on ? this : nullptr;
+        detail::atomic_hook =
+            on ? [](const detail::AtomicStep& step) { current->on_step(step); } : nullptr;
     }
-    ~ActAtStep() { set_hook(nullptr); }
-    ActAtStep(const ActAtStep&) = delete;
-    ActAtStep& operator=(const ActAtStep&) = delete;
+
+  private:
+    static inline thread_local AtomicWatch* current = nullptr;
+};
+
+/// Acts once in the course of what a test calls. \affinity owner shard
+template <class F>
+class ActAtStep final : AtomicWatch {
+  public:
+    /// Calls `act` before operation number `step`, counted from 0. What `act` does is not counted.
+    ActAtStep(int step, F act) : step_(step), act_(std::move(act)) {}
 
     /// Whether it came to that.
     bool done() const noexcept { return seen_ > step_; }
@@ -38,23 +54,25 @@ class ActAtStep {
     int seen() const noexcept { return seen_; }
 
   private:
-    static void on_step() {
-        ActAtStep& self = *current;
-        if (self.seen_++ != self.step_) return;
-        set_hook(nullptr);
-        self.act_();
-        set_hook(&on_step);
+    void on_step(const detail::AtomicStep&) override {
+        if (seen_++ != step_) return;
+        watch(false);
+        act_();
+        watch(true);
     }
-    static void set_hook([[maybe_unused]] void (*hook)()) noexcept {
-#ifndef NDEBUG
-        detail::atomic_hook = hook;
-#endif
-    }
-
-    static inline thread_local ActAtStep* current = nullptr;
     int step_;
     int seen_ = 0;
     F act_;
+};
+
+/// All of them, in their order. \affinity owner shard
+class AtomicTrace final : AtomicWatch {
+  public:
+    const std::vector<detail::AtomicStep>& steps() const noexcept { return steps_; }
+
+  private:
+    void on_step(const detail::AtomicStep& step) override { steps_.push_back(step); }
+    std::vector<detail::AtomicStep> steps_;
 };
 
 }  // namespace starling

@@ -106,10 +106,9 @@ TEST(Ex10_3_Answer, FurtherFieldsAreAdded) {
 }
 
 TEST(Given10_Date, IsInTheFormOfTheStandard) {
-    HttpDate date;
-    EXPECT_EQ("Sun, 06 Nov 1994 08:49:37 GMT", date.at(784111777));
-    EXPECT_EQ("Thu, 01 Jan 1970 00:00:00 GMT", date.at(0));
-    EXPECT_EQ("Thu, 29 Feb 2024 23:59:59 GMT", date.at(1709251199));
+    EXPECT_EQ("Sun, 06 Nov 1994 08:49:37 GMT", http_date(784111777));
+    EXPECT_EQ("Thu, 01 Jan 1970 00:00:00 GMT", http_date(0));
+    EXPECT_EQ("Thu, 29 Feb 2024 23:59:59 GMT", http_date(1709251199));
 }
 
 }  // namespace

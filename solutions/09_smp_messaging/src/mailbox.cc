@@ -38,13 +38,14 @@ Mailbox::~Mailbox() {
     provide_service<Mailbox>(executor_.env(), nullptr);
 }
 
-void Mailbox::send(unsigned to, Message& m) {
+bool Mailbox::send(unsigned to, Message& m) {
     assert(to < smp_.shards() && "there is no such shard");
     m.from_ = shard_;
     m.to_ = to;
     if (to == shard_) {
         ++outstanding_;
-        return executor_.schedule(m);
+        executor_.schedule(m);
+        return true;
     }
     Lane& lane = smp_.lane(shard_, to);
     if (lane.credits > 0) {
@@ -56,8 +57,8 @@ void Mailbox::send(unsigned to, Message& m) {
         lane.line.push_back(m);
         // END 9.5
     }
-    --lane.credits;
     ++outstanding_;
+    return --lane.credits >= 0;
 }
 
 bool Mailbox::withdraw(Message& m) noexcept {

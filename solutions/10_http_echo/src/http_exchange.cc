@@ -35,14 +35,16 @@ bool has_body(int status) noexcept { return status != 204 && status != 304; }
 
 }  // namespace
 
-std::string_view HttpDate::at(std::time_t now) noexcept {
-    if (std::exchange(second_, now) != now) [[unlikely]] {
+std::string_view http_date(std::time_t now) {
+    static thread_local std::time_t second = -1;
+    static thread_local std::array<char, 30> text{};
+    if (std::exchange(second, now) != now) [[unlikely]] {
         std::tm parts{};
         // The C locale's names: this program sets no other.
-        std::strftime(text_.data(), text_.size(), "%a, %d %b %Y %H:%M:%S GMT",
+        std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT",
                       ::gmtime_r(&now, &parts));
     }
-    return {text_.data(), text_.size() - 1};
+    return {text.data(), text.size() - 1};
 }
 
 // Input.
@@ -81,7 +83,7 @@ Task<std::string_view> HttpExchange::read() {
         } catch (const TimedOut&) {
             throw HttpError(408, "the body took too long");
         }
-        if (!open) throw HttpError(400, "the body ended early");
+        refuse_if(!open, 400, "the body ended early");
     }
 }
 
@@ -103,7 +105,7 @@ void HttpExchange::begin(int status, std::string_view content_type,
     char* at = output_.data() + before;
     auto put = [&](const auto&... parts) { ((at = write_part(at, parts)), ...); };
     put("HTTP/1.1 ", static_cast<std::uint64_t>(status), " ", status_text(status));
-    put("\r\nDate: ", shared_.date.text());
+    put("\r\nDate: ", http_date(std::time(nullptr)));
     if (has_body(status)) put("\r\nContent-Type: ", content_type);
     if (has_body(status) && length) put("\r\nContent-Length: ", *length);
     if (chunked) put("\r\nTransfer-Encoding: chunked");

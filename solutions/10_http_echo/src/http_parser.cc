@@ -109,7 +109,7 @@ bool RequestParser::parse(std::string_view bytes) {
         if (!complete) return false;
 
         const bool is_first = std::exchange(p.line_begin, p.searched) == 0;
-        if (!line.ends_with("\r\n")) throw HttpError(400, "a line ends with LF alone");
+        refuse_if(!line.ends_with("\r\n"), 400, "a line ends with LF alone");
         line.remove_suffix(2);
         if (!line.empty()) {
             request_line_taken() ? take_field(line) : take_request_line(line);
@@ -117,8 +117,8 @@ bool RequestParser::parse(std::string_view bytes) {
             head_bytes_ = p.line_begin;
             check_host();
             return true;
-        } else if (!is_first) {
-            throw HttpError(400, "empty lines instead of a request");
+        } else {
+            refuse_if(!is_first, 400, "empty lines instead of a request");
         }
     }
     // END 10.1
@@ -132,12 +132,11 @@ void RequestParser::take_field(std::string_view line) {
     //| any other bad name: 400. More fields than `limits_.fields_max`: 431.
     //= todo("10.1", "RequestParser::take_field");
     const std::string_view name = take(line, is_token);
-    if (name.empty() || !take(line, ':')) {
-        throw HttpError(400, "a field's name is not a token followed by a colon");
-    }
+    const bool named = !name.empty() && take(line, ':');
+    refuse_if(!named, 400, "a field's name is not a token followed by a colon");
     const std::string_view value = trim(line);
-    if (has_control(value)) throw HttpError(400, "a control character in a field's value");
-    if (head_.fields.size() >= limits_.fields_max) throw HttpError(431, "too many fields");
+    refuse_if(has_control(value), 400, "a control character in a field's value");
+    refuse_if(head_.fields.size() >= limits_.fields_max, 431, "too many fields");
     head_.fields.push_back({name, value});
     // END 10.1
 }
@@ -149,16 +148,15 @@ void RequestParser::take_request_line(std::string_view line) {
     const std::string_view target = take(line, is_visible);
     const bool second_space = take(line, ' ');
     auto digit = [&](std::size_t i) { return line[i] >= '0' && line[i] <= '9'; };
-    if (method.empty() || !first_space || target.empty() || !second_space || line.size() != 8 ||
-        !line.starts_with("HTTP/") || !digit(5) || line[6] != '.' || !digit(7)) {
-        throw HttpError(400, "the request line is not a method, a target and a version");
-    }
-    if (line[5] != '1') throw HttpError(505, "this server speaks HTTP/1.1");
-    if (method == "CONNECT") throw HttpError(501, "this server is no proxy");
-    if (target[0] != '/' && target.find("://") == target.npos &&
-        !(target == "*" && method == "OPTIONS")) {
-        throw HttpError(400, "the target is neither a path nor a URI");
-    }
+    const bool version =
+        line.size() == 8 && line.starts_with("HTTP/") && digit(5) && line[6] == '.' && digit(7);
+    refuse_if(method.empty() || !first_space || target.empty() || !second_space || !version, 400,
+              "the request line is not a method, a target and a version");
+    refuse_if(line[5] != '1', 505, "this server speaks HTTP/1.1");
+    refuse_if(method == "CONNECT", 501, "this server is no proxy");
+    const bool asterisk = target == "*" && method == "OPTIONS";
+    refuse_if(target[0] != '/' && target.find("://") == target.npos && !asterisk, 400,
+              "the target is neither a path nor a URI");
     head_.method = method;
     head_.target = target;
     head_.minor_version = line[7] == '0' ? 0 : 1;
@@ -169,23 +167,19 @@ void RequestParser::take_request_line(std::string_view line) {
 // and including that.
 void RequestParser::check_size(std::string_view line, std::size_t head_bytes) const {
     if (!request_line_taken()) {
-        if (!line.empty() && line[0] != '\r' && !is_token(line[0])) {
-            throw HttpError(400, "this is no HTTP request");
-        }
-        if (line.size() > limits_.request_line_bytes_max) {
-            throw HttpError(414, "the request line is too long");
-        }
+        const bool begins = line.empty() || line[0] == '\r' || is_token(line[0]);
+        refuse_if(!begins, 400, "this is no HTTP request");
+        refuse_if(line.size() > limits_.request_line_bytes_max, 414,
+                  "the request line is too long");
     }
-    if (head_bytes > limits_.head_bytes_max) throw HttpError(431, "the request head is too long");
+    refuse_if(head_bytes > limits_.head_bytes_max, 431, "the request head is too long");
 }
 
 void RequestParser::check_host() const {
     const auto [count, host] = head_.find("host");
-    if (count > 1) throw HttpError(400, "more than one Host");
-    if (count == 0 && head_.minor_version > 0) {
-        throw HttpError(400, "an HTTP/1.1 request without Host");
-    }
-    if (!std::ranges::all_of(host, is_host)) throw HttpError(400, "the Host is not a host");
+    refuse_if(count > 1, 400, "more than one Host");
+    refuse_if(count == 0 && head_.minor_version > 0, 400, "an HTTP/1.1 request without Host");
+    refuse_if(!std::ranges::all_of(host, is_host), 400, "the Host is not a host");
 }
 
 void RequestParser::move_to(const char* base) noexcept {

@@ -28,8 +28,7 @@ std::string_view BodyDecoder::take(std::string_view& input) {
         if (state_ == State::data) return take_data(input);
         const std::size_t line_feed = input.find('\n');
         if (line_feed == input.npos) {
-            if (input.size() > kExtraBytesMax)
-                throw HttpError(413, "a line in the body is too long");
+            refuse_if(input.size() > kExtraBytesMax, 413, "a line in the body is too long");
             break;
         }
         take_line(input.substr(0, line_feed + 1));
@@ -49,29 +48,27 @@ std::string_view BodyDecoder::take_data(std::string_view& input) {
 
 // Extensions and trailers are read over; their syntax is checked only as far as it could mislead.
 void BodyDecoder::take_line(std::string_view line) {
-    if (!line.ends_with("\r\n")) throw HttpError(400, "a line in the body ends with LF alone");
+    refuse_if(!line.ends_with("\r\n"), 400, "a line in the body ends with LF alone");
     line.remove_suffix(2);
-    if (has_control(line)) throw HttpError(400, "a control character between chunks");
+    refuse_if(has_control(line), 400, "a control character between chunks");
     if (state_ == State::size) {
         const char* const begin = line.data();
         const auto [end, error] = std::from_chars(begin, begin + line.size(), left_, 16);
         line.remove_prefix(static_cast<std::size_t>(end - begin));
-        if (error == std::errc::invalid_argument || !(line.empty() || line.starts_with(';'))) {
-            throw HttpError(400, "the body is not well chunked");
-        }
-        if (error == std::errc::result_out_of_range || left_ > budget_) {
-            throw HttpError(413, "the body is too long");
-        }
+        const bool number = error != std::errc::invalid_argument;
+        refuse_if(!number || !(line.empty() || line[0] == ';'), 400,
+                  "the body is not well chunked");
+        refuse_if(error != std::errc() || left_ > budget_, 413, "the body is too long");
         budget_ -= left_;
         state_ = left_ > 0 ? State::data : State::trailer;
     } else if (state_ == State::trailer) {
         if (line.empty()) state_ = State::done;
     } else {
-        if (!line.empty()) throw HttpError(400, "a chunk is longer than announced");
+        refuse_if(!line.empty(), 400, "a chunk is longer than announced");
         state_ = State::size;
     }
     extra_bytes_ += line.size();
-    if (extra_bytes_ > kExtraBytesMax) throw HttpError(413, "too much between the chunks");
+    refuse_if(extra_bytes_ > kExtraBytesMax, 413, "too much between the chunks");
 }
 
 }  // namespace starling

@@ -120,16 +120,15 @@ void RequestParser::take_request_line(std::string_view line) {
     const std::string_view target = take(line, is_visible);
     const bool second_space = take(line, ' ');
     auto digit = [&](std::size_t i) { return line[i] >= '0' && line[i] <= '9'; };
-    if (method.empty() || !first_space || target.empty() || !second_space || line.size() != 8 ||
-        !line.starts_with("HTTP/") || !digit(5) || line[6] != '.' || !digit(7)) {
-        throw HttpError(400, "the request line is not a method, a target and a version");
-    }
-    if (line[5] != '1') throw HttpError(505, "this server speaks HTTP/1.1");
-    if (method == "CONNECT") throw HttpError(501, "this server is no proxy");
-    if (target[0] != '/' && target.find("://") == target.npos &&
-        !(target == "*" && method == "OPTIONS")) {
-        throw HttpError(400, "the target is neither a path nor a URI");
-    }
+    const bool version =
+        line.size() == 8 && line.starts_with("HTTP/") && digit(5) && line[6] == '.' && digit(7);
+    refuse_if(method.empty() || !first_space || target.empty() || !second_space || !version, 400,
+              "the request line is not a method, a target and a version");
+    refuse_if(line[5] != '1', 505, "this server speaks HTTP/1.1");
+    refuse_if(method == "CONNECT", 501, "this server is no proxy");
+    const bool asterisk = target == "*" && method == "OPTIONS";
+    refuse_if(target[0] != '/' && target.find("://") == target.npos && !asterisk, 400,
+              "the target is neither a path nor a URI");
     head_.method = method;
     head_.target = target;
     head_.minor_version = line[7] == '0' ? 0 : 1;
@@ -140,23 +139,19 @@ void RequestParser::take_request_line(std::string_view line) {
 // and including that.
 void RequestParser::check_size(std::string_view line, std::size_t head_bytes) const {
     if (!request_line_taken()) {
-        if (!line.empty() && line[0] != '\r' && !is_token(line[0])) {
-            throw HttpError(400, "this is no HTTP request");
-        }
-        if (line.size() > limits_.request_line_bytes_max) {
-            throw HttpError(414, "the request line is too long");
-        }
+        const bool begins = line.empty() || line[0] == '\r' || is_token(line[0]);
+        refuse_if(!begins, 400, "this is no HTTP request");
+        refuse_if(line.size() > limits_.request_line_bytes_max, 414,
+                  "the request line is too long");
     }
-    if (head_bytes > limits_.head_bytes_max) throw HttpError(431, "the request head is too long");
+    refuse_if(head_bytes > limits_.head_bytes_max, 431, "the request head is too long");
 }
 
 void RequestParser::check_host() const {
     const auto [count, host] = head_.find("host");
-    if (count > 1) throw HttpError(400, "more than one Host");
-    if (count == 0 && head_.minor_version > 0) {
-        throw HttpError(400, "an HTTP/1.1 request without Host");
-    }
-    if (!std::ranges::all_of(host, is_host)) throw HttpError(400, "the Host is not a host");
+    refuse_if(count > 1, 400, "more than one Host");
+    refuse_if(count == 0 && head_.minor_version > 0, 400, "an HTTP/1.1 request without Host");
+    refuse_if(!std::ranges::all_of(host, is_host), 400, "the Host is not a host");
 }
 
 void RequestParser::move_to(const char* base) noexcept {

@@ -33,9 +33,8 @@ void HttpSession::begin_request() {
     keep_alive_ = keeps_alive(head());
     const auto [expectations, expected] = head().find("expect");
     expects_continue_ = expectations > 0 && head().minor_version > 0;
-    if (expects_continue_ && !same_text(expected, "100-continue")) {
-        throw HttpError(417, "only 100-continue is known");
-    }
+    const bool known = !expects_continue_ || same_text(expected, "100-continue");
+    refuse_if(!known, 417, "only 100-continue is known");
 }
 
 bool HttpSession::answer_at_once() {

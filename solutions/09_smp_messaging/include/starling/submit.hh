@@ -66,13 +66,14 @@ class [[nodiscard]] SubmitOperation final : private StopNode, private Message {
             set_context(&there_.task);
         }
         // BEGIN 9.3: submit_to
-        //| Remember who waits, send this message to `shard_`, and hear of a stop if `c` has a context.
+        //| Remember who waits, send this message to `shard_`, and hear of a stop if `c` has a context
+        //| (of a plain function only while it is in line: under way, a stop can do nothing any more).
         //| `under_way_` counts messages that have to come home before `c` may go on.
         //= todo("9.3", "SubmitOperation::start");
         waiter_ = &c;
         under_way_ = 1;
-        mailbox_->send(shard_, *this);
-        if (c.context() != nullptr) c.context()->link(*this);
+        const bool gone = mailbox_->send(shard_, *this);
+        if (c.context() != nullptr && !(gone && kPlain)) c.context()->link(*this);
         // END 9.3
     }
     /// Whether it was withdrawn in time, or stopped over there.

@@ -139,9 +139,10 @@ class Mailbox final : public EventSource, private Continuation {
     /// What it shares with the others.
     Smp& smp() const noexcept { return smp_; }
 
-    /// Has `m` resumed on shard `to` (this one included) and returned here. Without credit it waits
-    /// in line. \pre to < the number of shards. O(1).
-    void send(unsigned to, Message& m);
+    /// Has `m` resumed on shard `to` (this one included) and returned here.
+    /// \pre to < the number of shards
+    /// \return whether it is under way; without credit it waits in line. O(1).
+    bool send(unsigned to, Message& m);
     /// Whether `send` to that shard would not wait now.
     bool has_credit(unsigned to) const noexcept { return smp_.lane(shard_, to).credits > 0; }
     /// Takes `m` out of the line. \return false if it is no longer there: it will be returned.

@@ -67,7 +67,8 @@ class [[nodiscard]] SubmitOperation final : private StopNode, private Message {
             set_context(&there_.task);
         }
         // BEGIN 9.3: submit_to
-        // Remember who waits, send this message to `shard_`, and hear of a stop if `c` has a context.
+        // Remember who waits, send this message to `shard_`, and hear of a stop if `c` has a context
+        // (of a plain function only while it is in line: under way, a stop can do nothing any more).
         // `under_way_` counts messages that have to come home before `c` may go on.
         todo("9.3", "SubmitOperation::start");
         // END 9.3

@@ -21,7 +21,6 @@
 // and 7.1.
 #pragma once
 
-#include <array>
 #include <ctime>
 #include <starling/http_body.hh>
 #include <starling/http_parser.hh>
@@ -39,18 +38,9 @@ struct HttpStats {
     std::uint64_t bytes_out = 0;    ///< Of answers, once they are sent.
 };
 
-/// The text of the Date field. \affinity owner shard
-class HttpDate {
-  public:
-    /// The current one. A read of the coarse clock: about 4 ns.
-    std::string_view text() noexcept { return at(std::time(nullptr)); }
-    /// "Sun, 06 Nov 1994 08:49:37 GMT"; formatted only when the second has changed.
-    std::string_view at(std::time_t now) noexcept;
-
-  private:
-    std::time_t second_ = -1;
-    std::array<char, 30> text_{};
-};
+/// "Sun, 06 Nov 1994 08:49:37 GMT", formatted only when the second has changed. Valid until the
+/// next call on this thread. \affinity any thread
+std::string_view http_date(std::time_t now);
 
 class HttpHandler;
 
@@ -59,7 +49,6 @@ struct HttpShared {
     HttpLimits limits;      ///< The same for every connection.
     HttpHandler& handler;   ///< Borrows: it outlives the server.
     HttpStats stats = {};   ///< Of all connections, ended ones included.
-    HttpDate date = {};     ///< One for all, so that it is formatted once a second.
     bool stopping = false;  ///< Every answer is the last one of its connection.
 };
 

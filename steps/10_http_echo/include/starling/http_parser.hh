@@ -55,6 +55,12 @@ class HttpError : public std::runtime_error {
     int status_;
 };
 
+/// \throws HttpError if `wrong` \affinity any thread
+inline void refuse_if(bool wrong, int status, const char* text) {
+    if (wrong) [[unlikely]]
+        throw HttpError(status, text);
+}
+
 /// The request line and the fields of one request. Its views live as long as the bytes.
 /// \affinity owner shard
 struct RequestHead {

@@ -8,20 +8,17 @@
 namespace starling {
 namespace {
 
-// A method or a field's name.
-bool is_token(char c) noexcept {
-    static constexpr auto kTokens = [] {
-        std::array<bool, 256> table{};
-        for (const unsigned char c : std::string_view("!#$%&'*+-.^_`|~0123456789")) table[c] = true;
-        for (char c = 'a'; c <= 'z'; ++c) table[c] = table[c - 'a' + 'A'] = true;
-        return table;
-    }();
-    return kTokens[static_cast<unsigned char>(c)];
-}
-bool is_visible(char c) noexcept { return c > ' ' && c < 0x7f; }
-bool is_host(char c) noexcept {
-    return is_visible(c) && c != '/' && c != '?' && c != '#' && c != '@' && c != '\\';
-}
+// What a byte may be part of.
+enum Kind : unsigned char { kVisible = 1, kToken = 2, kHost = 4 };
+constexpr auto kKinds = [] {
+    std::array<unsigned char, 256> kinds{};
+    for (unsigned c = '!'; c <= '~'; ++c) kinds[c] = kVisible | kToken | kHost;
+    for (const unsigned char c : std::string_view("\"(),/:;<=>?@[\\]{}")) kinds[c] &= ~kToken;
+    for (const unsigned char c : std::string_view("/?#@\\")) kinds[c] &= ~kHost;
+    return kinds;
+}();
+template <Kind kKind>
+constexpr auto is = [](char c) { return (kKinds[static_cast<unsigned char>(c)] & kKind) != 0; };
 
 // Takes the longest beginning of `text` whose bytes all are what `is` asks for.
 template <class Is>
@@ -49,7 +46,9 @@ std::string_view trim(std::string_view text) noexcept {
 }  // namespace
 
 bool same_text(std::string_view a, std::string_view b) noexcept {
-    return a.size() == b.size() && ::strncasecmp(a.data(), b.data(), a.size()) == 0;
+    if (a.size() != b.size() || a.empty()) return a.size() == b.size();
+    const bool maybe = ((a[0] ^ b[0]) | 0x20) == 0x20;  // Most differ in their first letter.
+    return maybe && ::strncasecmp(a.data(), b.data(), a.size()) == 0;
 }
 
 bool has_control(std::string_view text) noexcept {
@@ -131,7 +130,7 @@ void RequestParser::take_field(std::string_view line) {
     //| characters (`has_control`). A line that begins with a space or tab (folding) is refused like
     //| any other bad name: 400. More fields than `limits_.fields_max`: 431.
     //= todo("10.1", "RequestParser::take_field");
-    const std::string_view name = take(line, is_token);
+    const std::string_view name = take(line, is<kToken>);
     const bool named = !name.empty() && take(line, ':');
     refuse_if(!named, 400, "a field's name is not a token followed by a colon");
     const std::string_view value = trim(line);
@@ -143,9 +142,9 @@ void RequestParser::take_field(std::string_view line) {
 
 // method SP request-target SP HTTP-version, each separated by exactly one space.
 void RequestParser::take_request_line(std::string_view line) {
-    const std::string_view method = take(line, is_token);
+    const std::string_view method = take(line, is<kToken>);
     const bool first_space = take(line, ' ');
-    const std::string_view target = take(line, is_visible);
+    const std::string_view target = take(line, is<kVisible>);
     const bool second_space = take(line, ' ');
     auto digit = [&](std::size_t i) { return line[i] >= '0' && line[i] <= '9'; };
     const bool version =
@@ -167,7 +166,7 @@ void RequestParser::take_request_line(std::string_view line) {
 // and including that.
 void RequestParser::check_size(std::string_view line, std::size_t head_bytes) const {
     if (!request_line_taken()) {
-        const bool begins = line.empty() || line[0] == '\r' || is_token(line[0]);
+        const bool begins = line.empty() || line[0] == '\r' || is<kToken>(line[0]);
         refuse_if(!begins, 400, "this is no HTTP request");
         refuse_if(line.size() > limits_.request_line_bytes_max, 414,
                   "the request line is too long");
@@ -179,7 +178,7 @@ void RequestParser::check_host() const {
     const auto [count, host] = head_.find("host");
     refuse_if(count > 1, 400, "more than one Host");
     refuse_if(count == 0 && head_.minor_version > 0, 400, "an HTTP/1.1 request without Host");
-    refuse_if(!std::ranges::all_of(host, is_host), 400, "the Host is not a host");
+    refuse_if(!std::ranges::all_of(host, is<kHost>), 400, "the Host is not a host");
 }
 
 void RequestParser::move_to(const char* base) noexcept {

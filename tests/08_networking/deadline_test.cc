@@ -332,6 +332,33 @@ TEST_P(Ex8_4_Deadline, WriterThatNobodyReadsEndsAtItsDeadline) {
     });
 }
 
+TEST_P(Ex8_4_Deadline, WriterOfPiecesThatNobodyReadsEndsAtItsDeadline) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    world.run([&]() -> Task<> {
+        auto [ours, peer] = tcp_pair();
+        TcpStream stream(world.driver(), std::move(ours));
+        const std::string text(std::size_t{8} << 20, 'x');
+        const std::vector<std::string_view> pieces(4, text);
+        stream.set_write_deadline(world.clock().now() + seconds(2));
+        auto writer = spawn([&]() -> Task<std::string> {
+            try {
+                co_await stream.write_all(pieces);
+            } catch (const TimedOut&) {
+                co_return "timed out";
+            }
+            co_return "written";
+        });
+        co_await sleep(seconds(60));
+        EXPECT_TRUE(writer.done()) << "pieces are written too: the write deadline is theirs as well";
+        writer.abort();
+        try {
+            EXPECT_EQ("timed out", co_await writer);
+        } catch (const TaskAborted&) {
+        }
+    });
+}
+
 TEST_P(Ex8_4_Deadline, DirectionsHaveDeadlinesOfTheirOwn) {
     NetWorld world(GetParam());
     if (world.missing()) return;

@@ -46,8 +46,13 @@ Task<std::size_t> TcpStream::read(std::span<std::byte> into) {
 }
 
 Task<PooledBuffer> TcpStream::read_buffer() {
+    // BEGIN 8.2: read without a copy
+    //| The same, and the oldest bytes are returned with their buffer (`in_->take()`, which is not valid at
+    //| the end).
+    //= todo("8.2", "TcpStream::read_buffer");
     co_await readable();
     co_return in_->take();
+    // END 8.2
 }
 
 // Writing.
@@ -64,6 +69,11 @@ Task<> TcpStream::write_all(std::span<const std::byte> bytes) {
 }
 
 Task<> TcpStream::write_all(std::span<const std::string_view> pieces) {
+    // BEGIN 8.3: the same for many pieces
+    //| Send until no piece is left: the next ones, at most 16, with one SendMsgOp that ends at the write
+    //| deadline, as `write_some` does with a SendOp. Its msghdr names an iovec for each piece (sendmsg(2)).
+    //| A send may end in the middle of a piece: the next one begins there. An empty piece is a piece.
+    //= todo("8.3", "TcpStream::write_all(pieces)");
     std::array<iovec, 16> vectors;
     std::size_t done = 0;  // Of the first piece.
     while (!pieces.empty()) {
@@ -75,18 +85,13 @@ Task<> TcpStream::write_all(std::span<const std::string_view> pieces) {
         }
         const std::size_t sent =
             co_await StreamOperation<SendMsgOp>(*write_deadline_, SendMsgOp(fd_, message));
-        // BEGIN 8.3: the same for many pieces
-        //| `sent` bytes have left, counted from `done` bytes into the first piece. Drop the pieces that are
-        //| sent completely, and empty ones behind them, from the front of `pieces`; `done` is what has
-        //| been sent of the first one that is left.
-        //= todo("8.3", "TcpStream::write_all(pieces)");
         done += sent;
         while (!pieces.empty() && done >= pieces.front().size()) {
             done -= pieces.front().size();
             pieces = pieces.subspan(1);
         }
-        // END 8.3
     }
+    // END 8.3
 }
 
 void TcpStream::shutdown_write() {

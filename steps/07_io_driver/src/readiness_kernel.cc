@@ -14,14 +14,6 @@ constexpr int kStreamRounds = 8;  // What one stream may take in a row.
 constexpr int MSG_NOSIGNAL = 0;  // There SO_NOSIGPIPE does it.
 #endif
 
-int accept_one(int listener) noexcept {
-#ifdef SOCK_NONBLOCK
-    return ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-#else
-    return ::accept(listener, nullptr, nullptr);
-#endif
-}
-
 int ask_ready(int fd, short events) noexcept {
     pollfd one{.fd = fd, .events = events, .revents = 0};
     const int count = ::poll(&one, 1, 0);
@@ -37,8 +29,7 @@ int connect_or_ask(const IoRequest& r, bool& connecting) noexcept {
         socklen_t size = sizeof error;
         if (::getsockopt(r.fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0) error = errno;
     } else if (::connect(r.fd, static_cast<const sockaddr*>(r.data), r.size) < 0) {
-        error =
-            errno == EAGAIN ? ECONNREFUSED : errno;  // EAGAIN: a Unix listener's backlog is full.
+        error = errno == EAGAIN ? ECONNREFUSED : errno;  // A Unix listener's backlog is full.
     }
     connecting = error == EINPROGRESS;
     errno = connecting ? EAGAIN : error;
@@ -125,7 +116,11 @@ ssize_t ReadinessKernel::call(const IoRequest& r) noexcept {
     switch (r.code) {
         case IoCode::accept:
         case IoCode::accept_multi:
-            return accept_one(r.fd);
+#ifdef SOCK_NONBLOCK
+            return ::accept4(r.fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+#else
+            return ::accept(r.fd, nullptr, nullptr);
+#endif
         case IoCode::connect:
             return connect_or_ask(r, fds_[r.fd].connecting);
         case IoCode::recv:

@@ -9,7 +9,6 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cerrno>
 
@@ -37,7 +36,7 @@ struct Form {
 };
 
 /// By IoCode.
-constexpr std::array<Form, 12> kForms{{
+constexpr Form kForms[] = {
     {IORING_OP_ACCEPT, SOCK_CLOEXEC},
     {IORING_OP_ACCEPT, SOCK_CLOEXEC, IORING_ACCEPT_MULTISHOT},
     {IORING_OP_CONNECT},
@@ -50,7 +49,7 @@ constexpr std::array<Form, 12> kForms{{
     {IORING_OP_POLL_ADD, poll_mask(POLLOUT)},
     {IORING_OP_POLL_ADD, poll_mask(POLLIN)},
     {IORING_OP_ASYNC_CANCEL},
-}};
+};
 
 class UringKernel final : public Kernel {
   public:

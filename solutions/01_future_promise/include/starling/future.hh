@@ -301,7 +301,7 @@ class [[nodiscard]] Future {
         if (ready()) {
             promise.satisfy([&](Outcome<T>& outcome) { outcome = std::move(outcome_); });
         } else if (promise_ == nullptr) {
-            promise.set_exception(FutureError(FutureError::no_state));
+            promise.set_exception(FutureError(FutureError::Code::no_state));
         } else {
             Promise<T>* inner = std::exchange(promise_, nullptr);
             Future* outer = std::exchange(promise.future_, nullptr);
@@ -317,9 +317,9 @@ class [[nodiscard]] Future {
         //| There is no result to give. Throw the FutureError that says why: the promise has not
         //| brought it yet; it was taken before (`taken_`); or there never was a promise.
         //= todo("1.4", "Future::throw_empty");
-        throw FutureError(promise_ != nullptr ? FutureError::not_ready
-                          : taken_            ? FutureError::already_retrieved
-                                              : FutureError::no_state);
+        throw FutureError(promise_ != nullptr ? FutureError::Code::not_ready
+                          : taken_            ? FutureError::Code::already_retrieved
+                                              : FutureError::Code::no_state);
         // END 1.4
     }
 

@@ -32,8 +32,9 @@ class Promise {
 
     /// The other end. \throws FutureError already_retrieved, or no_state
     Future<T> get_future() {
-        if (state_ == State::moved_from) FutureError::raise(FutureError::no_state);
-        if (std::exchange(retrieved_, true)) FutureError::raise(FutureError::already_retrieved);
+        if (state_ == State::moved_from) FutureError::raise(FutureError::Code::no_state);
+        if (std::exchange(retrieved_, true))
+            FutureError::raise(FutureError::Code::already_retrieved);
         return Future<T>(*this);
     }
 
@@ -85,8 +86,8 @@ class Promise {
     /// `fill` puts the result into an outcome.
     template <class Fill>
     void satisfy(Fill fill) {
-        if (state_ == State::satisfied) FutureError::raise(FutureError::already_satisfied);
-        if (state_ == State::moved_from) FutureError::raise(FutureError::no_state);
+        if (state_ == State::satisfied) FutureError::raise(FutureError::Code::already_satisfied);
+        if (state_ == State::moved_from) FutureError::raise(FutureError::Code::no_state);
         // BEGIN 1.1: deliver in both orders
         //| Fill the future's outcome and have it deliver, or keep the result in `early_` until
         //| somebody asks for the future. If the future has come and gone, nobody wants a value any
@@ -112,7 +113,7 @@ class Promise {
         //| Whoever waits at `future` (the two ends are unlinked already) must not wait forever: its
         //| result is the FutureError `broken_promise`.
         //= return todo_soft("1.4", "Promise::break_promise");
-        const FutureError error(FutureError::broken_promise);
+        const FutureError error(FutureError::Code::broken_promise);
         future.outcome_.set_error(std::make_exception_ptr(error));
         future.deliver();
         // END 1.4

@@ -55,7 +55,7 @@ struct WhenAllNode final : Continuation {
 template <class T>
 Future<std::vector<Future<T>>> when_all(std::vector<Future<T>> futures) {
     if (!std::ranges::all_of(futures, &Future<T>::valid)) {
-        throw FutureError(FutureError::no_state);
+        throw FutureError(FutureError::Code::no_state);
     }
     auto* node = new detail::WhenAllNode<T>(std::move(futures));
     auto result = node->promise.get_future();

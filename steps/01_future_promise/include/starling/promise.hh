@@ -33,8 +33,9 @@ class Promise {
 
     /// The other end. \throws FutureError already_retrieved, or no_state
     Future<T> get_future() {
-        if (state_ == State::moved_from) FutureError::raise(FutureError::no_state);
-        if (std::exchange(retrieved_, true)) FutureError::raise(FutureError::already_retrieved);
+        if (state_ == State::moved_from) FutureError::raise(FutureError::Code::no_state);
+        if (std::exchange(retrieved_, true))
+            FutureError::raise(FutureError::Code::already_retrieved);
         return Future<T>(*this);
     }
 
@@ -81,8 +82,8 @@ class Promise {
     /// `fill` puts the result into an outcome.
     template <class Fill>
     void satisfy(Fill fill) {
-        if (state_ == State::satisfied) FutureError::raise(FutureError::already_satisfied);
-        if (state_ == State::moved_from) FutureError::raise(FutureError::no_state);
+        if (state_ == State::satisfied) FutureError::raise(FutureError::Code::already_satisfied);
+        if (state_ == State::moved_from) FutureError::raise(FutureError::Code::no_state);
         // BEGIN 1.1: deliver in both orders
         // Fill the future's outcome and have it deliver, or keep the result in `early_` until
         // somebody asks for the future. If the future has come and gone, nobody wants a value any

@@ -245,12 +245,13 @@ TEST(Given4_Env, MissingServiceIsASentence) {
     }
     EXPECT_EQ(try_service<Lamp>(), nullptr);
     Lamp lamp;
-    Env env;
-    provide_service(env, &lamp);
-    EnvScope scope(env);
+    Executor executor;
+    provide_service(executor.env(), &lamp);
+    const Executor::Enter scope(executor);
     EXPECT_EQ(&service<Lamp>("shine"), &lamp);
-    Env darker;
-    EnvScope inner(darker);
+    EXPECT_EQ(&this_executor("shine"), &executor);
+    Executor darker;
+    const Executor::Enter inner(darker);
     EXPECT_EQ(try_service<Lamp>(), nullptr) << "the innermost scope counts";
 }
 

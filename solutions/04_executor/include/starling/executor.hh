@@ -28,6 +28,7 @@
 #include <starling/waker.hh>
 #include <stdexcept>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace starling {
@@ -141,16 +142,18 @@ class Executor final : public Scheduler, private EventSource {
     void end_tasks();
 
     /// Makes this the thread's executor for as long as it lives: `spawn`, `post` and wakers come
-    /// here.
+    /// here. Scopes nest.
     class Enter {
       public:
         /// \param executor lives longer than this
         explicit Enter(Executor& executor) noexcept
-            : env_(executor.env_), scheduler_(executor, executor.inbox_.get()) {}
+            : scheduler_(executor, executor.inbox_.get()),
+              outer_(std::exchange(detail::current_env, &executor.env_)) {}
+        ~Enter() { detail::current_env = outer_; }
 
       private:
-        EnvScope env_;
         SchedulerScope scheduler_;
+        Env* outer_;  // Borrows: the outer scope's.
     };
 
   private:

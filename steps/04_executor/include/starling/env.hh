@@ -13,7 +13,6 @@
 #include <cstddef>
 #include <stdexcept>
 #include <string>
-#include <utility>
 
 namespace starling {
 
@@ -54,18 +53,5 @@ template <class S>
 void provide_service(Env& env, S* s) noexcept {
     env.services[static_cast<std::size_t>(S::kSlot)] = s;
 }
-
-/// Makes `env` this thread's for as long as it lives. Scopes nest.
-class EnvScope {
-  public:
-    /// \param env lives longer than this
-    explicit EnvScope(Env& env) noexcept : previous_(std::exchange(detail::current_env, &env)) {}
-    ~EnvScope() { detail::current_env = previous_; }
-    EnvScope(const EnvScope&) = delete;
-    EnvScope& operator=(const EnvScope&) = delete;
-
-  private:
-    Env* previous_;  // Borrows: the outer scope's.
-};
 
 }  // namespace starling

@@ -39,28 +39,54 @@ class [[nodiscard]] Permit {
     std::unique_ptr<Semaphore, GiveBack> semaphore_;  // Borrows: it outlives its permits.
 };
 
-class AcquireOperation;
-
 /// Outlives its permits and those who wait. \affinity owner shard
 class Semaphore {
   public:
+    /// Waits for permits. \affinity owner shard
+    class AcquireOperation : public Waiter<AcquireOperation> {
+      public:
+        /// \pre `semaphore` outlives it
+        AcquireOperation(Semaphore& semaphore, std::size_t count) noexcept
+            : semaphore_(semaphore), count_(count) {}
+
+        /// Takes them, if nobody is before it and there are enough.
+        bool ready() noexcept { return permit_ || (line().empty() && try_now()); }
+        /// \throws Cancelled if stopped
+        Permit finish() {
+            Waiter::finish();
+            return std::move(permit_);
+        }
+
+        /// As Waiter asks: takes them if there are enough.
+        bool try_now() noexcept { return bool(permit_ = semaphore_.take(count_)); }
+        /// The semaphore's.
+        Line& line() noexcept { return semaphore_.line_; }
+
+      private:
+        Semaphore& semaphore_;  // Borrows: it outlives those who wait.
+        std::size_t count_;
+        Permit permit_;  // Until `finish`; goes back if nobody takes it.
+    };
+
     /// \param permits how many there are at first
     explicit Semaphore(std::size_t permits) noexcept : available_(permits) {}
 
     /// Waits for `count` permits. `Permit p = co_await semaphore.acquire();`
     /// \throws Cancelled if the task is stopped. O(1).
-    AcquireOperation acquire(std::size_t count = 1) noexcept;
+    AcquireOperation acquire(std::size_t count = 1) noexcept { return {*this, count}; }
     /// An empty permit if it would have to wait.
     Permit try_acquire(std::size_t count = 1) noexcept {
         return line_.empty() ? take(count) : Permit();
     }
     /// Adds permits, and serves whoever waits for them. O(waiters served).
-    void release(std::size_t count = 1) noexcept;
+    void release(std::size_t count = 1) noexcept {
+        available_ += count;
+        AcquireOperation::serve(line_);
+    }
     /// How many nobody has.
     std::size_t available() const noexcept { return available_; }
 
   private:
-    friend class AcquireOperation;
     Permit take(std::size_t count) noexcept {
         if (available_ < count) return {};
         available_ -= count;
@@ -68,43 +94,15 @@ class Semaphore {
     }
 
     std::size_t available_;
-    Waiter<AcquireOperation>::Line line_;
+    AcquireOperation::Line line_;
 };
+/// See Semaphore.
+using AcquireOperation = Semaphore::AcquireOperation;
 
-/// Waits for permits. \affinity owner shard
-class AcquireOperation : public Waiter<AcquireOperation> {
-  public:
-    /// \pre `semaphore` outlives it
-    AcquireOperation(Semaphore& semaphore, std::size_t count) noexcept
-        : semaphore_(semaphore), count_(count) {}
-
-    /// Takes them, if nobody is before it and there are enough.
-    bool ready() noexcept { return permit_ || (line().empty() && try_now()); }
-    /// \throws Cancelled if stopped
-    Permit finish() {
-        Waiter::finish();
-        return std::move(permit_);
-    }
-
-    /// As Waiter asks: takes them if there are enough.
-    bool try_now() noexcept { return bool(permit_ = semaphore_.take(count_)); }
-    /// The semaphore's.
-    Line& line() noexcept { return semaphore_.line_; }
-
-  private:
-    Semaphore& semaphore_;  // Borrows: it outlives those who wait.
-    std::size_t count_;
-    Permit permit_;  // Until `finish`; goes back if nobody takes it.
-};
-
-inline AcquireOperation Semaphore::acquire(std::size_t count) noexcept { return {*this, count}; }
-inline void Semaphore::release(std::size_t count) noexcept {
-    available_ += count;
-    AcquireOperation::serve(line_);
-}
 inline void Permit::GiveBack::operator()(Semaphore* semaphore) const noexcept {
     semaphore->release(count);
 }
+
 /// `auto guard = co_await mutex.lock();` \affinity owner shard
 class Mutex {
   public:

@@ -107,10 +107,13 @@ class Executor final : public Scheduler {
     class Enter {
       public:
         explicit Enter(Executor& executor) noexcept
-            : env_(executor.env_), scheduler_(executor, executor.inbox_.get()) {}
+            : outer_(detail::current_env), scheduler_(executor, executor.inbox_.get()) {
+            detail::current_env = &executor.env_;
+        }
+        ~Enter() { detail::current_env = outer_; }
 
       private:
-        EnvScope env_;
+        Env* const outer_;
         SchedulerScope scheduler_;
     };
 

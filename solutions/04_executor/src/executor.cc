@@ -123,14 +123,14 @@ void Executor::sleep() {
 
 std::size_t Executor::live_tasks() const noexcept {
     std::size_t count = 0;
-    for (auto* task = tasks_; task != nullptr; task = task->next_) ++count;
+    for (auto* task = tasks_.first(); task != nullptr; task = tasks_.after(*task)) ++count;
     return count;
 }
 
 std::string Executor::live_task_names(std::size_t names_max) const {
     std::string names;
     std::size_t count = 0;
-    for (auto* task = tasks_; task != nullptr; task = task->next_, ++count) {
+    for (auto* task = tasks_.first(); task != nullptr; task = tasks_.after(*task), ++count) {
         if (count < names_max) names.append(count == 0 ? "" : ", ").append(task->name());
     }
     if (count > names_max) names += " and " + std::to_string(count - names_max) + " more";
@@ -140,7 +140,8 @@ std::string Executor::live_task_names(std::size_t names_max) const {
 // A stop only posts, so no body runs here; a callback that spawns adds in front of where we are.
 void Executor::stop_all() noexcept {
     Enter scope(*this);
-    for (auto* task = tasks_; task != nullptr; task = task->next_) task->request_stop();
+    for (auto* task = tasks_.first(); task != nullptr; task = tasks_.after(*task))
+        task->request_stop();
 }
 
 void Executor::end_tasks() {
@@ -151,8 +152,9 @@ void Executor::end_tasks() {
     for (;;) {
         while (!queue_.empty()) queue_.pop().resume();
         if (!has_live_tasks()) break;
-        tasks_->destroy_body();
-        tasks_->resume();  // As if it had ended: so others may end properly now.
+        detail::SpawnedTaskBase& task = tasks_.front();
+        task.destroy_body();
+        task.resume();  // As if it had ended: so others may end properly now.
     }
     ending_ = false;
 }

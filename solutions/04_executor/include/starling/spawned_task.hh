@@ -17,6 +17,7 @@
 
 #include <cassert>
 #include <starling/frame_pool.hh>
+#include <starling/intrusive_list.hh>
 #include <starling/task.hh>
 #include <stdexcept>
 #include <string>
@@ -45,13 +46,13 @@ namespace detail {
 /// The part that does not depend on the result. Every byte counts here: a million tasks may be
 /// parked.
 /// \affinity owner shard
-class SpawnedTaskBase : public Continuation, public Context {
+class SpawnedTaskBase : public Continuation, public Context, public ListLink {
   public:
     explicit SpawnedTaskBase(SpawnOptions options) noexcept
         : Context(options.name, options.priority) {}
 
     /// Whether the body has ended.
-    bool done() const noexcept { return link_ == nullptr; }
+    bool done() const noexcept { return !linked(); }
 
     /// One waiter at a time; null withdraws it.
     void set_waiter(Continuation* waiter) noexcept {
@@ -90,20 +91,6 @@ class SpawnedTaskBase : public Continuation, public Context {
 
   private:
     friend class starling::Executor;
-    void link(SpawnedTaskBase*& list) noexcept {
-        next_ = list;
-        if (list != nullptr) list->link_ = &next_;
-        link_ = &list;
-        list = this;
-    }
-    void unlink() noexcept {
-        *link_ = next_;
-        if (next_ != nullptr) next_->link_ = link_;
-        link_ = nullptr;
-    }
-
-    SpawnedTaskBase** link_ = nullptr;  // In the list: the pointer that points here.
-    SpawnedTaskBase* next_ = nullptr;
     Continuation* waiter_ = nullptr;  // Borrows: who awaits the handle. See the table above.
 };
 

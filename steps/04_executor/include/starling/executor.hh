@@ -22,6 +22,7 @@
 #include <starling/clock.hh>
 #include <starling/env.hh>
 #include <starling/event_source.hh>
+#include <starling/intrusive_list.hh>
 #include <starling/run_queue.hh>
 #include <starling/scheduler.hh>
 #include <starling/spawned_task.hh>
@@ -132,7 +133,7 @@ class Executor final : public Scheduler, private EventSource {
     /// How many spawned tasks have not ended. O(tasks).
     std::size_t live_tasks() const noexcept;
     /// Whether one has not ended. O(1).
-    bool has_live_tasks() const noexcept { return tasks_ != nullptr; }
+    bool has_live_tasks() const noexcept { return !tasks_.empty(); }
     /// Their names, newest first, separated by commas; at most `names_max`.
     std::string live_task_names(std::size_t names_max = 20) const;
     /// Asks every spawned task to stop.
@@ -168,7 +169,7 @@ class Executor final : public Scheduler, private EventSource {
     template <class T>
     JoinHandle<T> adopt(detail::SpawnedTask<T>& task) {
         // BEGIN 4.2: spawn and JoinHandle
-        // The task joins the live ones (`tasks_`), and its body is scheduled: it does not run
+        // The task joins the live ones, at the front of `tasks_`, and its body is scheduled: it does not run
         // here. While the tasks are being ended (`ending_`), a new one is asked to stop at once.
         todo("4.2", "Executor::adopt");
         // END 4.2
@@ -189,8 +190,9 @@ class Executor final : public Scheduler, private EventSource {
     RunQueue queue_;
     const std::shared_ptr<Unparker> unparker_;
     const std::shared_ptr<Inbox> inbox_;
-    std::vector<EventSource*> sources_;         // Borrows.
-    detail::SpawnedTaskBase* tasks_ = nullptr;  // Owns: those whose body has not ended.
+    std::vector<EventSource*> sources_;  // Borrows.
+    IntrusiveList<detail::SpawnedTaskBase>
+        tasks_;  // Owns: those whose body has not ended, newest first.
     bool ending_ = false;
     bool driving_ = false;
     ExecutorStats stats_;

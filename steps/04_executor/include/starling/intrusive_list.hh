@@ -5,8 +5,9 @@
 //      ▲                       │      after the last, so that no operation has a special case
 //      └───────────────────────┘
 //
-// An element leaves without knowing which list holds it: cancelling a timer needs no pointer to its
-// wheel, and nothing is allocated to wait. An element is in at most one list.
+// An element leaves without knowing which list holds it: a task that ends needs no pointer to its
+// executor, a timer none to its wheel, and nothing is allocated to wait. An element is in at most
+// one list.
 //
 // Affinity: owner shard.
 #pragma once
@@ -64,8 +65,10 @@ class IntrusiveList {
         assert(!empty());
         return static_cast<T&>(*head_.next_);
     }
-    /// The one behind `element`, or null. For looking through the list. O(1).
-    T* after(T& element) noexcept {
+    /// The first one, or null. For looking through the list. O(1).
+    T* first() const noexcept { return empty() ? nullptr : static_cast<T*>(head_.next_); }
+    /// The one behind `element`, or null. O(1).
+    T* after(T& element) const noexcept {
         ListLink* next = static_cast<ListLink&>(element).next_;
         return next == &head_ ? nullptr : static_cast<T*>(next);
     }
@@ -73,7 +76,13 @@ class IntrusiveList {
     void push_back(T& element) noexcept {
         ListLink& link = element;
         assert(!link.linked() && "put into two lists");
-        append(link, link);
+        insert(link, link, head_);
+    }
+    /// The same, at the other end. O(1).
+    void push_front(T& element) noexcept {
+        ListLink& link = element;
+        assert(!link.linked() && "put into two lists");
+        insert(link, link, *head_.next_);
     }
     /// Takes the oldest. \pre not empty. O(1).
     T& pop_front() noexcept {
@@ -84,16 +93,16 @@ class IntrusiveList {
     /// Appends all of `other`, which is empty afterwards. O(1).
     void splice_back(IntrusiveList& other) noexcept {
         if (other.empty()) return;
-        append(*other.head_.next_, *other.head_.prev_);
+        insert(*other.head_.next_, *other.head_.prev_, head_);
         other.reset();
     }
 
   private:
-    void append(ListLink& first, ListLink& last) noexcept {
-        first.prev_ = head_.prev_;
-        head_.prev_->next_ = &first;
-        last.next_ = &head_;
-        head_.prev_ = &last;
+    static void insert(ListLink& first, ListLink& last, ListLink& next) noexcept {
+        first.prev_ = next.prev_;
+        next.prev_->next_ = &first;
+        last.next_ = &next;
+        next.prev_ = &last;
     }
     void reset() noexcept { head_.next_ = head_.prev_ = &head_; }
     ListLink head_;

@@ -50,22 +50,21 @@ int IoOp::try_now() noexcept {
 
 // The one-shot operations.
 
-void OneShotOp::on_stop(StopNode& node) noexcept {
+bool OneShotOp::withdraw() noexcept {
     // BEGIN 7.4: cancel
-    //| The task was asked to stop. The kernel may still own the buffer, so the waiter goes on only
-    //| when the last completion has come: see `complete`.
-    //= (void)node;
-    //= return todo_soft("7.4", "OneShotOp::on_stop");
-    auto& self = static_cast<OneShotOp&>(node);
-    self.stop_requested_ = true;
-    self.cancel();
+    //| The task was asked to stop. The kernel may still own the buffer, so the waiter does not go on now
+    //| (that would be `true`), but when the last completion has come: see `complete`.
+    //= return todo_soft("7.4", "OneShotOp::withdraw", false);
+    stop_requested_ = true;
+    cancel();
+    return false;
     // END 7.4
 }
 
 void OneShotOp::complete(const IoCompletion& completion) noexcept {
     if (completion.result == -EINTR && !stop_requested_) return submit();
     result_ = completion.result;
-    StopNode::unlink();
+    StoppableWait::unlink();
     post(*waiter_);
 }
 

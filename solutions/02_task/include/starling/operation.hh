@@ -65,6 +65,8 @@ class StoppableWait : private StopNode {
         withdrawn_ = false;
         throw Cancelled{};
     }
+    /// Ends it early, as a stop of its context does. Idempotent. \pre started, and not finished
+    void stop() noexcept { on_stop(*this); }
 
   protected:
     StoppableWait() noexcept : StopNode(&on_stop) {}

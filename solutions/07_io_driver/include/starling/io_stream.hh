@@ -64,43 +64,32 @@ class StreamOp final : public IoOp, public Pooled {
 }  // namespace detail
 
 /// Waits until a stream has something to say. \affinity owner shard
-class StreamWait : private StopNode {
+class StreamWait : public StoppableWait<StreamWait> {
   public:
     /// For streams: see `Stream::wait`.
-    explicit StreamWait(detail::StreamOp& stream) noexcept : StopNode(&on_stop), stream_(stream) {}
+    explicit StreamWait(detail::StreamOp& stream) noexcept : stream_(stream) {}
 
     /// Whether the stream has something to say.
     bool ready() const noexcept { return stream_.ready(); }
     /// Posts `c` when it has, or when c's context is stopped.
     void start(Continuation& c) {
         if (ready()) return post(c);
-        waiter_ = &c;
         stream_.wait(&c);
-        if (c.context() != nullptr) c.context()->link(*this);
+        wait(c);
     }
-    /// Whether it was stopped, and nothing has come since.
-    bool stopped() const noexcept { return withdrawn_ && !stream_.ready(); }
-    /// \throws Cancelled. An error of the stream is not thrown here: ask the stream.
-    void finish() {
-        unlink();
-        if (stopped()) throw Cancelled{};
-    }
-
-    /// Ends the wait early, as a stop of its context does. \pre started, and not finished
-    void stop() noexcept { on_stop(*this); }
+    /// Whether it was stopped, and nothing has come since. `finish` throws then, and only then: an
+    /// error of the stream is not thrown here, ask the stream.
+    bool stopped() const noexcept { return StoppableWait::stopped() && !ready(); }
 
   private:
-    static void on_stop(StopNode& node) noexcept {
-        auto& self = static_cast<StreamWait&>(node);
-        if (self.withdrawn_ || self.ready()) return;  // The waiter is on its way.
-        self.stream_.wait(nullptr);
-        self.withdrawn_ = true;
-        post(*self.waiter_);
+    friend StoppableWait<StreamWait>;
+    bool withdraw() noexcept {
+        if (StoppableWait::stopped() || ready()) return false;  // The waiter is on its way.
+        stream_.wait(nullptr);
+        return true;
     }
 
-    detail::StreamOp& stream_;        // Borrows: the stream outlives its waiter.
-    Continuation* waiter_ = nullptr;  // Borrows: it owns this operation.
-    bool withdrawn_ = false;
+    detail::StreamOp& stream_;  // Borrows: the stream outlives its waiter.
 };
 
 /// What both streams offer. \affinity owner shard

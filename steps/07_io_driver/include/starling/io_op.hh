@@ -148,7 +148,7 @@ class IoOp : public ListLink {
 };
 
 /// What the one-shot operations share. \affinity owner shard
-class OneShotOp : public IoOp, private StopNode {
+class OneShotOp : public IoOp, public StoppableWait<OneShotOp> {
   public:
     /// Whether it has ended, or could be done on the spot.
     bool ready() noexcept {
@@ -159,33 +159,28 @@ class OneShotOp : public IoOp, private StopNode {
     }
     /// Submits it; `c` is posted after the last completion.
     void start(Continuation& c) {
-        waiter_ = &c;
         submit();
-        if (c.context() != nullptr) c.context()->link(*this);
+        wait(c);
     }
     /// Whether it ended because it was stopped: see the table above.
     bool stopped() const noexcept;
     /// How many bytes; 0 where it is not about bytes. \throws Cancelled, std::system_error
     std::size_t finish();
 
-    /// Ends it early, as a stop of its context does. Idempotent. \pre started
-    void stop() noexcept { on_stop(*this); }
-
   protected:
     /// \param fd valid, until this is started
     /// \param request code, data, size and flags, as IoOp takes them
     template <class... Request>
-    explicit OneShotOp(IoFd& fd, Request... request) noexcept
-        : IoOp(fd, request...), StopNode(&on_stop) {}
+    explicit OneShotOp(IoFd& fd, Request... request) noexcept : IoOp(fd, request...) {}
     OneShotOp(OneShotOp&&) noexcept = default;
     static constexpr int kPending = INT_MIN;  ///< It has not ended.
     int result_ = kPending;                   ///< ≥ 0 or -errno.
 
   private:
     void complete(const IoCompletion& completion) noexcept override;
-    static void on_stop(StopNode& node) noexcept;
+    friend StoppableWait<OneShotOp>;
+    bool withdraw() noexcept;
 
-    Continuation* waiter_ = nullptr;  // Borrows: it owns this operation.
     bool stop_requested_ = false;
 };
 

@@ -132,5 +132,23 @@ TEST(Ex9_2_Batches, AMessageToOneselfIsAMessageLikeAnyOther) {
     EXPECT_EQ(there.home(), 1);
 }
 
+TEST(Ex9_2_Shutdown, IsOverWhenNobodyIsBusyAndNotBefore) {
+    VirtualShards shards(3);
+    Probes probes(1);
+    Story story("shard 1 was idle when it was asked; what may have happened since?");
+    shards.smp().close();
+    story.expect("shard 1 is idle: is it over", false, shards.mailbox(1).report_idle());
+    story.expect("shard 2 is idle: is it over", false, shards.mailbox(2).report_idle());
+    send_all(shards, probes);
+    story.step("shard 0, which is not, sends a message to shard 1");
+    story.expect("shard 0 has nothing else to do: is it over", false,
+                 shards.mailbox(0).report_idle());
+    shards.run();
+    story.step("the message has come home");
+    story.expect("shard 0 is idle: is it over", false, shards.mailbox(0).report_idle());
+    story.expect("shard 1 is idle again: is it over", true, shards.mailbox(1).report_idle());
+    story.expect("shard 2 hears of it", true, shards.smp().quiescent());
+}
+
 }  // namespace
 }  // namespace starling

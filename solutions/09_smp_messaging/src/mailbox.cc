@@ -54,7 +54,7 @@ bool Mailbox::send(unsigned to, Message& m) {
         // BEGIN 9.5: back-pressure
         //| No credit: the message waits in line.
         //= todo("9.5", "Mailbox::send");
-        lane.line.push_back(m);
+        lane.line.push_back(&m);
         // END 9.5
     }
     ++outstanding_;
@@ -67,8 +67,7 @@ bool Mailbox::withdraw(Message& m) noexcept {
     // BEGIN 9.5: back-pressure
     //| Is `m` in the line? Then it leaves, and neither `credits` nor `outstanding_` counts it.
     //= return todo_soft("9.5", "Mailbox::withdraw", false);
-    if (!m.linked()) return false;
-    m.unlink();
+    if (std::erase(lane.line, &m) == 0) return false;
     ++lane.credits;
     --outstanding_;
     return true;
@@ -122,11 +121,11 @@ void Mailbox::publish(Lane& lane) noexcept {
 void Mailbox::poll() noexcept {
     for (Lane* lane : inbound_) {
         // All of them are fetched from the other core's cache at once, not one after the other.
+        // Their first line only: what lies behind it is often the sender's alone.
         std::array<Message*, kReceiveMax> batch;
         Message** end = batch.data();
         lane->ring.consume(kReceiveMax, [&](Message*&& m) {
             __builtin_prefetch(m, 1);
-            __builtin_prefetch(reinterpret_cast<char*>(m) + kCacheLineBytes, 1);
             *end++ = m;
         });
         if (end != batch.data()) set_busy(true);  // Before any of them is answered.
@@ -144,7 +143,9 @@ void Mailbox::receive(Message& m) noexcept {
     //| A request has come back, and somebody waits for its credit: hand it over, so that no newcomer
     //| can take it.
     //= return todo_soft("9.5", "Mailbox::receive");
-    stage(lane, lane.line.pop_front());
+    Message& first = *lane.line.front();
+    lane.line.pop_front();
+    stage(lane, first);
     // END 9.5
 }
 

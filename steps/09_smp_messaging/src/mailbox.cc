@@ -105,11 +105,11 @@ void Mailbox::publish(Lane& lane) noexcept {
 void Mailbox::poll() noexcept {
     for (Lane* lane : inbound_) {
         // All of them are fetched from the other core's cache at once, not one after the other.
+        // Their first line only: what lies behind it is often the sender's alone.
         std::array<Message*, kReceiveMax> batch;
         Message** end = batch.data();
         lane->ring.consume(kReceiveMax, [&](Message*&& m) {
             __builtin_prefetch(m, 1);
-            __builtin_prefetch(reinterpret_cast<char*>(m) + kCacheLineBytes, 1);
             *end++ = m;
         });
         if (end != batch.data()) set_busy(true);  // Before any of them is answered.

@@ -16,12 +16,12 @@ std::optional<std::uint64_t> body_length(const RequestHead& head, const HttpLimi
 }
 
 BodyDecoder::BodyDecoder(std::optional<std::uint64_t> length, std::uint64_t body_bytes_max) noexcept
-    : state_(!length       ? State::size
-             : *length > 0 ? State::data
-                           : State::done),
+    : state_(length ? State::data : State::size),
       chunked_(!length),
       left_(length.value_or(0)),
-      budget_(body_bytes_max) {}
+      budget_(body_bytes_max) {
+    if (length == 0) state_ = State::done;
+}
 
 std::string_view BodyDecoder::take(std::string_view& input) {
     while (!input.empty() && !done()) {

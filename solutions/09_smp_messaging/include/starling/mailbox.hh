@@ -25,14 +25,13 @@
 
 #include <deque>
 #include <starling/executor.hh>
-#include <starling/intrusive_list.hh>
 #include <starling/spsc_ring.hh>
 
 namespace starling {
 
 /// Something that goes to another shard and comes back. As a Continuation it is resumed at the
 /// target; whoever ends there what it asks for calls `reply`. \affinity the shard where it is
-class Message : public Continuation, public ListLink {
+class Message : public Continuation {
   public:
     Message() = default;
 
@@ -49,6 +48,7 @@ class Message : public Continuation, public ListLink {
     unsigned to_ = 0;
 };
 
+/// \cond
 /// What others see of one shard. \affinity any thread
 struct alignas(kCacheLineBytes) Endpoint {
     /// Set by the owner, cleared by it or by the first who wakes it.
@@ -57,7 +57,7 @@ struct alignas(kCacheLineBytes) Endpoint {
     std::shared_ptr<Unparker> unparker;
 };
 
-/// One direction between two shards. About 4 KiB with the default credits. \affinity the sender's,
+/// One direction between two shards. About 5 KiB with the default credits. \affinity the sender's,
 /// but for the ring's consumer
 struct Lane {
     /// \param to the receiver's \param credits at least 1
@@ -71,9 +71,11 @@ struct Lane {
     //| Where do requests wait for credit? They leave first come first served, and any of them may
     //| leave early because its sender was stopped. Write down in three sentences who waits, who is
     //| never made to wait, and who moves the line on; then choose the members.
-    IntrusiveList<Message> line;  ///< Requests that wait for credit, oldest first.
+    std::deque<Message*> line;  ///< Borrows: requests that wait for credit, oldest first.
     // END 9.5
 };
+
+/// \endcond
 
 /// What the shards of one runtime share, and how they end together. \affinity any thread
 class Smp {
@@ -82,7 +84,7 @@ class Smp {
     static constexpr std::size_t kDefaultCredits = 128;
 
     /// Makes a lane from each shard to each, also to itself, where it stays empty. 128 shards have
-    /// 16,384 of them, 70 MiB in all.
+    /// 16,384 of them, 80 MiB in all.
     /// \param shards at least 1
     /// \param credits how many requests may be under way from one shard to another; at least 1
     explicit Smp(unsigned shards, std::size_t credits = kDefaultCredits);
@@ -146,7 +148,7 @@ class Mailbox final : public EventSource, private Continuation {
     /// Whether `send` to that shard would not wait now.
     bool has_credit(unsigned to) const noexcept { return smp_.lane(shard_, to).credits > 0; }
     /// Takes `m` out of the line. \return false if it is no longer there: it will be returned.
-    /// O(1).
+    /// O(those in line).
     bool withdraw(Message& m) noexcept;
     /// Sends `m`, which was resumed here, back home. Never waits. O(1).
     void reply(Message& m) noexcept;

@@ -17,6 +17,7 @@
 
 namespace starling {
 
+/// \cond
 class HttpConnection;
 
 /// The connections of one shard, and what they share. \affinity owner shard
@@ -71,6 +72,8 @@ class HttpConnection final : public ListLink {
     Context* context_ = nullptr;            // Borrows: the task's.
     std::unique_ptr<HttpSession> session_;  // Null: idle.
 };
+
+/// \endcond
 
 /// Where a server listens, and what it accepts.
 struct HttpServerOptions {

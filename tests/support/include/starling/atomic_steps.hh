@@ -20,6 +20,13 @@
 
 namespace starling {
 
+/// Whether Atomics call the hook.
+#ifdef NDEBUG
+inline constexpr bool kAtomicHooks = false;
+#else
+inline constexpr bool kAtomicHooks = true;
+#endif
+
 /// Hears of each atomic operation of this thread while it lives; one at a time. \affinity owner shard
 class AtomicWatch {
   public:

@@ -325,6 +325,35 @@ TEST(Ex4_2_Abort, StoppingTheAwaiterLeavesTheTaskAlone) {
     story.expect("what they got", std::string("cancelled 42 "), log);
 }
 
+TEST(Ex4_2_Abort, StopThatNobodyLookedAtIsForgotten) {
+    // As a select or a timeout does with a loser: it stops it, and never asks it for its result.
+    for (const bool ended : {false, true}) {
+        Story story("who was stopped: the first await, the second, or the task?");
+        std::string log;
+        Executor executor;
+        auto handle = executor.spawn(wait_for_stop(log), {.name = "waiting"});
+        run_turns(executor);
+        Context branch;
+        Waiter waiter;
+        waiter.set_context(&branch);
+        if (!story.expect("the task has ended", false, handle.ready())) return;
+        handle.start(waiter);
+        branch.request_stop();
+        run_turns(executor);
+        story.step("an await of the handle is stopped");
+        story.expect("times the waiter ran", 1, waiter.resumed);
+        log.clear();
+        handle.abort();
+        if (ended) run_turns(executor);
+        executor.spawn(report(handle, log)).detach();
+        run_turns(executor);
+        story.step(ended ? "the task is aborted and ends, then somebody awaits it"
+                         : "the task is aborted, and somebody awaits it");
+        story.expect("what happened",
+                     std::string("stopped cleaned aborted: the task 'waiting' was aborted "), log);
+    }
+}
+
 TEST(Ex4_2_Abort, HandleWhoseAwaitWasStoppedIsAsGoodAsBefore) {
     Story story("the handle is awaited again: what does it still remember of the first await?");
     std::string log;

@@ -199,10 +199,13 @@ class [[nodiscard]] JoinHandle : public StoppableWait<JoinHandle<T>> {
     }
 
     // An operation: `co_await handle` gives the result once. Stopping the await leaves the task
-    // alone.
+    // alone; the handle may be awaited again then.
 
     /// Whether the result is here.
-    bool ready() const noexcept { return done(); }
+    bool ready() noexcept {
+        this->renew();
+        return done();
+    }
     /// Posts `c` when the task has ended, or when c's context is stopped. \pre valid()
     void start(Continuation& c) {
         assert(task_ != nullptr && "awaited a join handle that holds no task");

@@ -59,12 +59,10 @@ class StoppableWait : private StopNode {
   public:
     /// Withdrawn. An operation that may have its result all the same says so.
     bool stopped() const noexcept { return withdrawn_; }
-    /// \throws Cancelled if stopped; it may be awaited again then
+    /// \throws Cancelled if stopped
     void finish() {
         unlink();
-        if (!static_cast<Op&>(*this).stopped()) return;
-        withdrawn_ = false;
-        throw Cancelled{};
+        if (static_cast<Op&>(*this).stopped()) throw Cancelled{};
     }
     /// Ends it early, as a stop of its context does. Idempotent. \pre started, and not finished
     void stop() noexcept { on_stop(*this); }
@@ -81,6 +79,9 @@ class StoppableWait : private StopNode {
     }
     /// Waits no more, and hears of no stop.
     using StopNode::unlink;
+    /// An operation that may be awaited again forgets here that it was stopped, in its `ready`: a
+    /// combinator that has stopped it does not call `finish`.
+    void renew() noexcept { withdrawn_ = false; }
 
     /// Who waits; null before `wait`. Borrows: it owns this operation.
     Continuation* waiter_ = nullptr;

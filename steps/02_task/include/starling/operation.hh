@@ -65,7 +65,9 @@ class StoppableWait : private StopNode {
         if (static_cast<Op&>(*this).stopped()) throw Cancelled{};
     }
     /// Ends it early, as a stop of its context does. Idempotent. \pre started, and not finished
-    void stop() noexcept { on_stop(*this); }
+    void stop() noexcept {
+        if (!withdrawn_) on_stop(*this);
+    }
 
   protected:
     StoppableWait() noexcept : StopNode(&on_stop) {}

@@ -196,6 +196,25 @@ TEST(Ex1_1_Deliver, ValueThatCannotBeMadeLeavesThePromiseAsItWas) {
     promise.set_value(4);
     EXPECT_EQ(posts.run_all(), 1u);
     EXPECT_EQ(future.get().value, 4);
+
+    Promise<Picky> early;
+    EXPECT_THROW(early.set_value(-1), std::invalid_argument);
+    EXPECT_NO_THROW(early.set_value(5)) << "nobody has asked for the future yet, and nothing has "
+                                           "been kept. When is a promise satisfied?";
+    EXPECT_EQ(early.get_future().get().value, 5);
+}
+
+TEST(Ex1_1_Deliver, FutureWhoseWaiterWasPostedTakesAnother) {
+    ScriptedPost posts;
+    Promise<int> promise;
+    Future<int> future = promise.get_future();
+    Waiter first, second;
+    future.start(first);
+    promise.set_value(7);
+    EXPECT_EQ(posts.run_all(), 1u);
+    future.start(second);  // Asserts that nobody waits.
+    EXPECT_EQ(posts.run_all(), 1u) << "the value is here: whoever waits now is posted at once";
+    EXPECT_EQ(future.get(), 7);
 }
 
 TEST(Ex1_1_Deliver, WaiterMayDestroyBothEndsWhileItRuns) {

@@ -92,6 +92,9 @@ TEST(Ex1_4_Endings, ResultIsTakenOnce) {
     promise.set_value(1);
     EXPECT_EQ(future.get(), 1);
     EXPECT_EQ(code_of([&] { future.get(); }), FutureError::Code::already_retrieved);
+    Future<int> moved(std::move(future));
+    EXPECT_EQ(code_of([&] { moved.get(); }), FutureError::Code::already_retrieved)
+        << "it moved after its value was taken, and forgot that (adopt, 1.2)";
 }
 
 TEST(Ex1_4_Endings, FutureWithoutAPromiseSaysSo) {

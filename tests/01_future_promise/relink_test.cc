@@ -80,9 +80,11 @@ TEST(Ex1_2_Relink, ResultMovesAlong) {
         early.set_value(1);
         Promise<Tracked> promise(std::move(early));  // The value waits in the promise.
         Future<Tracked> old = promise.get_future();
+        ASSERT_TRUE(old.ready()) << "the promise moved with a value that nobody had asked for yet. "
+                                    "Where is that value now?";
         Future<Tracked> future(std::move(old));  // The value is in the future.
         EXPECT_FALSE(old.valid()) << "a moved-from future has no value and will get none";
-        ASSERT_TRUE(future.ready());
+        ASSERT_TRUE(future.ready()) << "the future moved with its value. Where is the value now?";
         EXPECT_EQ(future.get().value, 1);
     }
     EXPECT_EQ(Tracked::alive, 0);
@@ -112,6 +114,17 @@ TEST(Ex1_2_Relink, MoveToItselfChangesNothing) {
     promise.set_value(7);
     ASSERT_TRUE(moved.ready());
     EXPECT_EQ(moved.get(), 7);
+}
+
+TEST(Ex1_2_Relink, PromiseThatMovedKnowsThatItsFutureIsGivenOut) {
+    Promise<int> old;
+    Future<int> future = old.get_future();
+    Promise<int> promise(std::move(old));
+    EXPECT_THROW(auto second = promise.get_future(), FutureError)
+        << "a second future for one value. Which of the promise's members says that there is one?";
+    promise.set_value(7);
+    ASSERT_TRUE(future.ready());
+    EXPECT_EQ(future.get(), 7);
 }
 
 TEST(Ex1_2_Relink, MovedFromPromiseIsRefused) {

@@ -75,6 +75,26 @@ TEST(Ex1_3_Then, FlattensAFutureThatIsReadyLater) {
     story.expect("the result", 2, result.get());
 }
 
+TEST(Ex1_3_Then, LinkBehindAPendingInnerFutureStillRuns) {
+    Story story("somebody waits at the outer future already: does he still, when you are through?");
+    ScriptedPost posts;
+    Promise<int> outer;
+    Promise<int> inner;
+    Future<int> last =
+        outer.get_future().then([&](int) { return inner.get_future(); }).then([](int x) {
+            return x + 1;
+        });
+    story.step("a chain of two: the first returns a future, the second adds 1");
+    outer.set_value(1);
+    posts.run_all();
+    story.step("the outer value came; the first function returned a future that is not ready");
+    inner.set_value(2);
+    posts.run_all();
+    story.step("the inner value came: 2");
+    if (!story.expect("the end of the chain is ready", true, last.ready())) return;
+    story.expect("its value", 3, last.get());
+}
+
 TEST(Ex1_3_Then, ResultMayMoveWhileTheInnerFutureWaits) {
     ScriptedPost posts;
     Promise<int> outer;

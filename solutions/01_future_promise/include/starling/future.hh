@@ -292,9 +292,10 @@ class [[nodiscard]] Future {
     /// the two far ends at each other.
     void forward_to(Promise<T>& promise) noexcept {
         // BEGIN 1.3: then maps and flattens
-        //| Three cases. The result is here: `promise` is satisfied with it, whichever it is. This
-        //| future never had a promise: FutureError `no_state`. It is pending: point its promise and
-        //| `promise`'s future at each other (that future may be gone), and take the two in between
+        //| Three cases. The result is here: `promise` is satisfied with it, whichever it is
+        //| (`satisfy` takes the outcome whole). This future never had a promise: FutureError
+        //| `no_state`. It is pending: point its promise and `promise`'s future at each other. That
+        //| future may be gone; if not, whoever waits there waits on. And take the two in between
         //| out of the chain: this future has no promise then, and `promise` no future and the state
         //| `moved_from`.
         //= return todo_soft("1.3", "Future::forward_to");

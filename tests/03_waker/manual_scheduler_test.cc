@@ -2,8 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <functional>
-#include <starling/scheduler.hh>
 #include <starling/probes.hh>
+#include <starling/scheduler.hh>
 #include <starling/story.hh>
 #include <string>
 #include <vector>
@@ -96,6 +96,14 @@ TEST(Ex3_1_ManualScheduler, RunUntilIdleRunsEverything) {
     EXPECT_TRUE(scheduler.run_until_idle()) << "nothing is queued any more";
     EXPECT_EQ(countdown.resumed, 100);
     EXPECT_TRUE(scheduler.run_until_idle()) << "an idle scheduler is idle";
+}
+
+TEST(Ex3_1_ManualScheduler, LastBatchAllowedMayBeTheOneThatEndsIt) {
+    ManualScheduler scheduler;
+    Waiter waiter;
+    scheduler.schedule(waiter);
+    EXPECT_TRUE(scheduler.run_until_idle(1)) << "one batch, one task, and nothing is queued now";
+    EXPECT_EQ(waiter.resumed, 1);
 }
 
 TEST(Ex3_1_ManualScheduler, RunUntilIdleGivesUpAfterItsBatches) {

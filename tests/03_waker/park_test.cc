@@ -6,8 +6,8 @@
 #include <memory>
 #include <optional>
 #include <random>
-#include <starling/scheduler.hh>
 #include <starling/probes.hh>
+#include <starling/scheduler.hh>
 #include <starling/story.hh>
 #include <starling/task.hh>
 #include <starling/task_probes.hh>
@@ -56,6 +56,52 @@ TEST(Ex3_6_Park, WakeResumesTheWaiter) {
     scheduler.run_until_idle(10);
     story.step("another thread wakes it");
     story.expect("what happened", std::string("woken "), log);
+}
+
+TEST(Ex3_6_Park, StartBehindTheWakePostsTheWaiterOnce) {
+    Story story("nothing will wake this Park again: who posts whoever starts to wait now?");
+    ManualScheduler scheduler;
+    Park park(scheduler.inbox());
+    park.waker().wake();
+    scheduler.run_until_idle(10);
+    story.step("wake(), and it arrives");
+    testing_support::ScriptedPost posts;
+    Context context;
+    Waiter waiter;
+    waiter.set_context(&context);
+    park.start(waiter);
+    story.step("park.start(waiter)");
+    story.expect("posts", std::size_t{1}, posts.waiting());
+    context.request_stop();
+    story.step("its context is stopped: a success beats a stop");
+    story.expect("posts", std::size_t{1}, posts.run_all());
+}
+
+/// Notes on whose behalf things are scheduled.
+struct Recorder final : Scheduler {
+    void schedule(Continuation& c) noexcept override {
+        contexts.push_back(c.context());
+        queue.push(c);
+    }
+    std::vector<Context*> contexts;
+    ContinuationQueue queue;
+};
+
+TEST(Ex3_6_Park, WakeTravelsOnBehalfOfTheWaitersContext) {
+    Recorder recorder;
+    const auto inbox = std::make_shared<Inbox>();
+    SchedulerScope scope(recorder, inbox.get());
+    Park park(inbox);
+    Context context;
+    Waiter waiter;
+    waiter.set_context(&context);
+    park.start(waiter);
+    park.waker().wake();
+    EXPECT_EQ(recorder.contexts, std::vector<Context*>{&context})
+        << "a run queue asks the context of what it gets for its priority. The node is not the "
+           "waiter: how does it get to know it?";
+    while (!recorder.queue.empty()) recorder.queue.pop().resume();
+    EXPECT_EQ(waiter.resumed, 1);
 }
 
 TEST(Ex3_6_Park, WakeBeforeTheAwaitCounts) {
@@ -189,8 +235,7 @@ TEST(Ex3_6_Park, HundredThousandFramesDieWithLiveWakers) {
     int woken = 0;
     std::vector<std::unique_ptr<Running>> frames;
     for (Waker& waker : wakers) {
-        frames.push_back(
-            std::make_unique<Running>(scheduler, park_here(scheduler, waker, woken)));
+        frames.push_back(std::make_unique<Running>(scheduler, park_here(scheduler, waker, woken)));
     }
     scheduler.run_until_idle(10);
     std::atomic<bool> begun{false};
@@ -224,10 +269,17 @@ TEST(Ex3_6_Park, EachWaitEndsOnceHoweverWakesAndStopsFall) {
             const std::size_t which = random() % parks.size();
             SchedulerScope scope(scheduler, scheduler.inbox().get());
             switch (random() % 4) {
-                case 0: parks[which].waker().wake(); break;
-                case 1: tasks[which].context.request_stop(); break;
-                case 2: std::thread([w = parks[which].waker()] { w.wake(); }).join(); break;
-                default: scheduler.run_batch();
+                case 0:
+                    parks[which].waker().wake();
+                    break;
+                case 1:
+                    tasks[which].context.request_stop();
+                    break;
+                case 2:
+                    std::thread([w = parks[which].waker()] { w.wake(); }).join();
+                    break;
+                default:
+                    scheduler.run_batch();
             }
         }
         for (Park& park : parks) park.waker().wake();

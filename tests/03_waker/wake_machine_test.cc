@@ -75,6 +75,17 @@ TEST(Ex3_2_WakeWhenIdle, EightThreadsSendOnce) {
     EXPECT_EQ(machine.state(), WakeState::scheduled);
 }
 
+TEST(Ex3_2_WakeWhenIdle, BeginOfARunReadsWhatItOverwrites) {
+    Story story("one more wake comes between your look and your store: do you acquire from it?");
+    Machine machine;
+    machine.wake();
+    const int before = ScriptedAtomic<WakeState>::updates;
+    story.step("a target is on its way");
+    story.expect("begin_run()", true, machine.begin_run());
+    story.expect("it left scheduled by a read-modify-write", true,
+                 ScriptedAtomic<WakeState>::updates > before);
+}
+
 TEST(Ex3_2_WakeWhenIdle, RunBeginsOnceForOneWake) {
     Story story("which state says that the target is on its way, and what is it afterwards?");
     Machine machine;

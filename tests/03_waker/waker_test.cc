@@ -124,6 +124,23 @@ TEST(Ex3_5_CloneAndDrop, WakeOnItsOwnShardKeepsItsPlaceInLine) {
     story.expect("what ran", std::vector<std::string>{"woken first", "posted second"}, log);
 }
 
+TEST(Ex3_5_CloneAndDrop, WakeOfAnotherShardGoesThroughThatShardsInbox) {
+    Story story("some shard runs on this thread: is it the one whose task is woken?");
+    ManualScheduler here;
+    ManualScheduler there;
+    int runs = 0;
+    WakeSlot slot(there.inbox(), [&] { ++runs; });
+    Waiter task([waker = slot.waker()] { waker.wake(); });
+    here.schedule(task);
+    here.run_until_idle(10);
+    story.step("a task of one scheduler wakes what belongs to another one");
+    story.expect("runs, while only the first has run", 0, runs);
+    story.expect("the other one's inbox is empty", false, there.inbox()->empty());
+    there.run_until_idle(10);
+    story.step("the other one runs");
+    story.expect("runs", 1, runs);
+}
+
 TEST(Ex3_5_CloneAndDrop, WakeOnItsWayHoldsTheNode) {
     Story story("every waker may be dropped while the wake travels: who keeps the node alive?");
     ManualScheduler scheduler;

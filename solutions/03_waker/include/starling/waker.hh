@@ -42,8 +42,9 @@ class WakerNode final : public Continuation, public Pooled {
     void wake() noexcept {
         if (!machine_.wake()) return;
         // BEGIN 3.5: clone and drop
-        //| It is ours to send. Its way is held by a reference of its own. On its own shard's thread
-        //| (that of `current_inbox`) it goes straight into the run queue, otherwise through the inbox.
+        //| It is ours to send. Its way is held by a reference of its own. If `current_inbox`, that of
+        //| the shard which runs here, is the node's own, it goes straight into the run queue, otherwise
+        //| through the inbox.
         //= return todo_soft("3.5", "WakerNode::wake");
         add_ref();
         if (inbox_.get() == current_inbox) return post(*this);
@@ -183,7 +184,8 @@ class WakeTarget : protected Continuation {
 }  // namespace detail
 
 /// Waits for one wake-up. Make it, hand out wakers, await it. A wake before the await counts; wakes
-/// after the first have no effect. Stopping it withdraws; destroying it in flight is fine.
+/// after the first have no effect. Stopping it withdraws, and then it is used up: no wake reaches
+/// it any more. Destroying it in flight is fine.
 /// \affinity owner shard
 class Park final : public detail::WakeTarget, public StoppableWait<Park> {
   public:

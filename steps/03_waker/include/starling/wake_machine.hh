@@ -52,8 +52,8 @@ class WakeMachine {
     /// Owner: the target is about to run. \return false if there is no target any more
     bool begin_run() noexcept {
         // BEGIN 3.2: wake when idle
-        // scheduled → running: true, and see what the wakers wrote (acquire). Any other state
-        // stays what it is: false.
+        // scheduled → running: true, and see what the wakers wrote (acquire), in one step: a wake
+        // may come between a look and a store. Any other state stays what it is: false.
         return todo_soft("3.2", "WakeMachine::begin_run", false);
         // END 3.2
     }
@@ -72,6 +72,7 @@ class WakeMachine {
     bool finish_if_idle() noexcept {
         // BEGIN 3.4: done state
         // idle → done: true. From any other state nothing happens: a wake is on its way, false.
+        // No memory is handed over here.
         return todo_soft("3.4", "WakeMachine::finish_if_idle", false);
         // END 3.4
     }

@@ -81,10 +81,12 @@ TEST(Ex4_2_Spawn, AmbientSpawnComesToTheExecutorThatRuns) {
     bool ran = false;
     Executor executor;
     EXPECT_THROW(spawn(set(ran)).detach(), std::logic_error) << "no executor runs on this thread";
-    executor.spawn([&]() -> Task<> {
-        spawn(set(ran)).detach();
-        co_return;
-    }).detach();
+    executor
+        .spawn([&]() -> Task<> {
+            spawn(set(ran)).detach();
+            co_return;
+        })
+        .detach();
     EXPECT_TRUE(run_turns(executor));
     EXPECT_TRUE(ran);
 }
@@ -94,10 +96,12 @@ TEST(Ex4_2_Spawn, CallableLivesAsLongAsItsTask) {
     Hold hold;
     int seen = 0;
     Executor executor;
-    executor.spawn([&, tracked = Tracked(7)]() -> Task<> {
-        co_await hold;
-        seen = tracked.value;
-    }).detach();
+    executor
+        .spawn([&, tracked = Tracked(7)]() -> Task<> {
+            co_await hold;
+            seen = tracked.value;
+        })
+        .detach();
     run_turns(executor);
     story.step("a lambda with a capture is spawned; its task waits");
     story.expect("captures alive", 1, Tracked::alive);
@@ -161,14 +165,16 @@ TEST(Ex4_2_Join, ResultMayBeMoveOnlyOrAReference) {
     int object = 1;
     bool same = false;
     Executor executor;
-    auto box = executor.spawn(
-        []() -> Task<std::unique_ptr<int>> { co_return std::make_unique<int>(5); });
+    auto box =
+        executor.spawn([]() -> Task<std::unique_ptr<int>> { co_return std::make_unique<int>(5); });
     auto reference = executor.spawn([&]() -> Task<int&> { co_return object; });
-    executor.spawn([&]() -> Task<> {
-        auto value = co_await box;
-        object = *value;
-        same = &(co_await reference) == &object;
-    }).detach();
+    executor
+        .spawn([&]() -> Task<> {
+            auto value = co_await box;
+            object = *value;
+            same = &(co_await reference) == &object;
+        })
+        .detach();
     EXPECT_TRUE(run_turns(executor));
     EXPECT_EQ(object, 5);
     EXPECT_TRUE(same);
@@ -178,7 +184,9 @@ TEST(Ex4_2_Join, DroppedHandleLetsTheTaskRunOn) {
     Story story("nobody holds the handle any more, but the frame still waits: who frees it?");
     Hold hold;
     Executor executor;
-    { auto dropped = executor.spawn(hold_and_return(hold, 1)); }
+    {
+        auto dropped = executor.spawn(hold_and_return(hold, 1));
+    }
     run_turns(executor);
     story.step("a task is spawned, its handle is dropped; the task waits");
     story.expect("frames alive", 1, Tracked::alive);
@@ -204,9 +212,7 @@ TEST(Ex4_2_Join, HandleDroppedWhileTheTaskWaitsLetsItRunOn) {
 
 TEST(Ex4_2_Join, HandleKeepsTheResultAfterTheEnd) {
     Executor executor;
-    auto made = [](int value) {
-        return [value]() -> Task<Tracked> { co_return Tracked(value); };
-    };
+    auto made = [](int value) { return [value]() -> Task<Tracked> { co_return Tracked(value); }; };
     {
         auto handle = executor.spawn(made(3));
         run_turns(executor);
@@ -408,7 +414,9 @@ TEST(Ex4_2_Abort, EndThatWasFirstBeatsTheStopOfTheAwaiter) {
     run_turns(executor);
     let_go(executor, hold);
     while (handle.valid() && !handle.done()) executor.run_once();
-    EXPECT_EQ(log, "") << "the task has ended, and its awaiter is queued";
+    EXPECT_EQ(log, "")
+        << "the task has ended, and its awaiter is queued: it does not run inside the "
+           "end of the task";
     awaiter.abort();
     EXPECT_TRUE(run_turns(executor));
     EXPECT_EQ(log, "42 ");

@@ -102,8 +102,8 @@ class [[nodiscard]] Task {
     bool ready() const noexcept { return false; }
     void start(Continuation& c) {
         // BEGIN 2.6: await a future
-        //| A task is an operation as well: it runs in c's context, `c` is resumed when it has
-        //| ended, and it is posted: control is not handed over here.
+        //| A task is an operation as well: it runs in c's context, and when it has ended, `c` is
+        //| resumed. The task itself is posted: control is not handed over here.
         //= todo("2.6", "Task::start");
         promise().set_context(c.context());
         promise().set_on_done(c);

@@ -103,7 +103,10 @@ class [[nodiscard]] JoinHandle : private StopNode {
         task_.reset();
     }
 
-    bool ready() const noexcept { return done(); }
+    bool ready() noexcept {
+        withdrawn_ = false;  // Perhaps by a combinator, which did not ask for a result.
+        return done();
+    }
     void start(Continuation& c) {
         if (done()) return post(c);
         task_->waiter = waiter_ = &c;
@@ -114,10 +117,7 @@ class [[nodiscard]] JoinHandle : private StopNode {
     }
     T finish() {
         unlink();
-        if (stopped()) {
-            withdrawn_ = false;
-            throw Cancelled{};
-        }
+        if (stopped()) throw Cancelled{};
         const std::shared_ptr<detail::Spawned<T>> task = task_;
         detach();
         if (task->outcome.stopped()) throw TaskAborted(task->task_context.name());

@@ -190,21 +190,21 @@ def print_failures(step: Step) -> None:
     """What each red case said, lowest exercise first; those that only wait for a blank exercise
     share one paragraph."""
     found: list[tuple[tuple[int, int], str, list[str]]] = []  # (exercise, headline, what is under it)
-    waiting: dict[str, list[str]] = {}
+    waiting: dict[tuple[tuple[int, int], str], list[str]] = {}
     for result in step.results:
         if result.ok:
             continue
         text = said(result.output, indent="")
         blank = SENTENCE.search(text)  # What a half-written step says besides is no news.
         if blank:
-            waiting.setdefault(blank[0], []).append(result.case.name)
+            exercise = (int(blank[1]), int(blank[2]))
+            waiting.setdefault((exercise, blank[0]), []).append(result.case.name)
         else:
             found.append((result.case.exercise or (0, 0), f"step{step.number}.{result.case.name}",
                           text.splitlines()))
-    for sentence, names in waiting.items():
+    for (exercise, sentence), names in waiting.items():
         more = [f"and {len(names) - 3} more"] if len(names) > 3 else []
-        stub = SENTENCE.match(sentence)
-        found.append(((int(stub[1]), int(stub[2])) if stub else (0, 0), sentence, names[:3] + more))
+        found.append((exercise, sentence, names[:3] + more))
     for _, headline, lines in sorted(found, key=lambda one: one[0]):
         say(red(headline))
         say("\n".join("    " + line for line in lines) + "\n")

@@ -61,8 +61,8 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     kind.add_argument("--curves", action="store_true", help="how costs grow, and the model")
     kind.add_argument("--install", action="store_true", help="let apt install the peers")
     kind.add_argument("--report", action="store_true", help="write the pages again, measure nothing")
-    parser.add_argument("--rounds", type=int, help="interleaved rounds (5)")
-    parser.add_argument("--seconds", type=float, help="of each run (3)")
+    parser.add_argument("--rounds", type=int, help="interleaved rounds (9)")
+    parser.add_argument("--seconds", type=float, help="of each run (0.6)")
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME",
                         help="scenarios or cases that start with NAME")
     parser.add_argument("--without", nargs="+", default=[], metavar="SERVER", help="leave out")
@@ -71,8 +71,8 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--out", help="where to write (docs/benchmarks; with --quick or --only "
                                       f"{relative(SCRATCH)})")
     options = parser.parse_args(arguments)
-    options.rounds = options.rounds or (1 if options.quick else 5)
-    options.seconds = options.seconds or (1.0 if options.quick else 3.0)
+    options.rounds = options.rounds or (1 if options.quick else 9)
+    options.seconds = options.seconds or (1.0 if options.quick else 0.6)
     if options.rounds < 1 or options.seconds <= 0:
         raise WorkshopError("--rounds and --seconds must be above 0", "leave them away")
     return options

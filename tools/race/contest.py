@@ -37,21 +37,26 @@ def race(programs: Programs, scenarios: list[Scenario], rounds: int, seconds: fl
         raise WorkshopError("the load generator is not there: "
                             + programs.left_out.get("starling_load", "not built"))
     cores = Cores()
-    results = {}
-    for scenario in scenarios:
-        say(f"\n{scenario.title}")
-        samples: dict[str, dict[str, list[float]]] = {}
-        for round_ in range(rounds):
+    samples: dict[str, dict[str, dict[str, list[float]]]] = {s.key: {} for s in scenarios}
+    failed: set[tuple[str, str]] = set()
+    # Rounds outside: what lasts for half a minute does not decide about a whole scenario.
+    for round_ in range(rounds):
+        say(f"Round {round_ + 1} of {rounds}")
+        for scenario in scenarios:
             for server in ready(programs, scenario.servers, without):
-                found = samples.setdefault(server.key, {})
+                if (scenario.key, server.key) in failed:
+                    continue
+                found = samples[scenario.key].setdefault(server.key, {})
                 try:
                     _one_run(programs, server, cores, scenario, seconds, round_ == 0, found)
                 except WorkshopError as error:
                     programs.left_out[f"{scenario.key}: {server.title}"] = str(error)
-                    samples.pop(server.key)
-                    without = without | {server.key}
-        results[scenario.key] = {key: {name: summary(values) for name, values in found.items()}
-                                 for key, found in samples.items()}
+                    samples[scenario.key].pop(server.key)
+                    failed.add((scenario.key, server.key))
+    results = {scenario: {server: {name: summary(values) for name, values in found.items()}
+                          for server, found in servers.items()}
+               for scenario, servers in samples.items()}
+    for scenario in scenarios:
         _say_results(scenario, results[scenario.key])
     return results
 
@@ -79,6 +84,7 @@ def _one_run(programs: Programs, server: Server, cores: Cores, scenario: Scenari
 
 
 def _say_results(scenario: Scenario, results: dict) -> None:
+    say(f"\n{scenario.title}")
     for server in scenario.servers:
         figures = results.get(server.key)
         if figures:

@@ -6,6 +6,7 @@ from workshop_lib.common import WorkshopError, say
 from . import micro, model, svg
 from .contest import ready
 from .figures import short, summary
+from .page import head_lines, table
 from .programs import Programs
 from .running import Cores, Running
 from .servers import ECHO, HTTP, Server
@@ -129,7 +130,6 @@ def _sharded(programs: Programs, rounds: int, seconds: float) -> dict:
 
 
 def report(part: dict, pictures: dict[str, str]) -> list[str]:
-    from .report import head_lines
     results = part["results"]
     lines = ["## How costs grow", "", *head_lines({**part["head"], "versions": {}})]
     for name, title, unit in (
@@ -148,7 +148,6 @@ def report(part: dict, pictures: dict[str, str]) -> list[str]:
 
 def _served_lines(found: dict, name: str, title: str, unit: str,
                   pictures: dict[str, str]) -> list[str]:
-    from .report import table
     picked = {series: {x: point["cpu_ns"] for x, point in points.items()}
               for series, points in found.items()}
     rows = []
@@ -163,7 +162,6 @@ def _served_lines(found: dict, name: str, title: str, unit: str,
 
 def _lines(found: dict, file: str, title: str, x_unit: str, y_unit: str,
            pictures: dict[str, str]) -> list[str]:
-    from .report import table
     series = [svg.Line(name, [(float(x), max(p["median"], 0.1)) for x, p in points.items()])
               for name, points in found.items()]
     if not series:
@@ -179,7 +177,6 @@ def _lines(found: dict, file: str, title: str, x_unit: str, y_unit: str,
 
 
 def _sharded_lines(found: dict) -> list[str]:
-    from .report import table
     lines: list[str] = []
     if "http" in found:
         one, two = found["http"]["1"]["median"], found["http"]["2"]["median"]

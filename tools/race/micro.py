@@ -9,6 +9,7 @@ from workshop_lib.common import WorkshopError, say
 
 from . import svg
 from .figures import short, summary, with_spread
+from .page import head_lines, table
 from .programs import Programs
 from .running import Cores
 
@@ -125,7 +126,6 @@ def one(programs: Programs, contender: Contender, case: str, size: str, threads:
 
 
 def report(part: dict, pictures: dict[str, str]) -> list[str]:
-    from .report import head_lines, table
     rows = []
     for case in CASES:
         found = part["results"].get(case.key)

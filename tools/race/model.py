@@ -18,6 +18,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .page import table
+
 SHARDS = (2, 8, 16, 32, 64, 128)
 MESSAGES_PER_TURN = (1, 8, 64)
 # A line that another core has written last; a look is at most that, when the neighbour was busy.
@@ -60,7 +62,6 @@ def begins_to_matter(costs: Costs, messages: int) -> int | None:
 
 def report(costs: Costs) -> list[str]:
     from .figures import short
-    from .report import table
     rows = []
     for shards in SHARDS:
         memory = shards * (shards - 1) * costs.lane_bytes / 2**20

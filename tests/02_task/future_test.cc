@@ -124,6 +124,41 @@ TEST(Ex2_6_Future, ValueBehindAStopWakesNobodyTwice) {
     EXPECT_EQ(task.promise().outcome().take(), 2);
 }
 
+TEST(Ex2_6_Future, WaitThatWasStoppedByItselfHearsOfNoSecondStop) {
+    ScriptedPost posts;
+    Context context;
+    Promise<int> promise;
+    Waiter waiter;
+    waiter.set_context(&context);
+    FutureOperation<int> op(promise.get_future());
+    op.start(waiter);
+    op.stop();
+    op.stop();
+    context.request_stop();
+    EXPECT_EQ(posts.waiting(), 1u) << "posted once, however often it is stopped";
+    posts.run_all();
+    EXPECT_EQ(waiter.resumed, 1);
+    EXPECT_TRUE(op.stopped());
+}
+
+TEST(Ex2_6_Future, WaitThatWasStoppedMayBeginAndBeStoppedAgain) {
+    ScriptedPost posts;
+    Promise<int> promise;
+    Waiter waiter;
+    FutureOperation<int> op(promise.get_future());
+    for (int times = 1; times <= 2; ++times) {
+        op.start(waiter);
+        op.stop();
+        posts.run_all();
+        EXPECT_EQ(waiter.resumed, times);
+    }
+    op.start(waiter);
+    promise.set_value(3);
+    posts.run_all();
+    EXPECT_EQ(waiter.resumed, 3);
+    EXPECT_EQ(op.finish(), 3);
+}
+
 TEST(Ex2_6_Future, StopOfAFinishedWaitIsHarmless) {
     Context context;
     Promise<int> first;

@@ -66,6 +66,7 @@ class StoppableWait : private StopNode {
     }
     /// Ends it early, as a stop of its context does. Idempotent. \pre started, and not finished
     void stop() noexcept {
+        unlink();  // A stop of its context would be a second one.
         if (!withdrawn_) on_stop(*this);
     }
 
@@ -76,13 +77,14 @@ class StoppableWait : private StopNode {
     /// The end of `Op::start`: hears of a stop of c's context. If that was stopped already, `c` is
     /// posted from inside, and `*this` may be gone behind it.
     void wait(Continuation& c) noexcept {
+        renew();
         waiter_ = &c;
         if (c.context() != nullptr) c.context()->link(*this);
     }
     /// Waits no more, and hears of no stop.
     using StopNode::unlink;
-    /// An operation that may be awaited again forgets here that it was stopped, in its `ready`: a
-    /// combinator that has stopped it does not call `finish`.
+    /// It is awaited again: forgets that it was stopped. `wait` calls this, and so does a `ready` that
+    /// may say yes then: a combinator that has stopped an operation does not call `finish`.
     void renew() noexcept { withdrawn_ = false; }
 
     /// Who waits; null before `wait`. Borrows: it owns this operation.

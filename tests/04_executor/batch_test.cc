@@ -96,6 +96,18 @@ TEST(Ex4_1_Batch, BatchEndsWhenItsTimeIsUp) {
     EXPECT_TRUE(run_turns(executor));
 }
 
+TEST(Ex4_1_Batch, BatchWithoutALimitOfTimeRunsItsCount) {
+    Story story("batch_time is the longest there is: how do you compare with it?");
+    VirtualClock clock;
+    std::deque<Waiter> tasks(200);
+    Executor executor({.clock = &clock, .batch_max = 100, .batch_time = Duration::max()});
+    for (Waiter& task : tasks) executor.schedule(task);
+    executor.run_once();
+    story.step("200 continuations, a batch_max of 100, no limit of time; one turn");
+    story.expect("it ran", std::uint64_t{100}, executor.stats().resumed);
+    EXPECT_TRUE(run_turns(executor));
+}
+
 TEST(Ex4_1_Batch, FastBatchSeldomReadsTheClock) {
     struct CountingClock final : Clock {
         TimePoint now() const noexcept override {

@@ -24,6 +24,7 @@ using testing_support::ScriptedParker;
 using testing_support::ScriptedSource;
 using testing_support::Story;
 using testing_support::Tracked;
+using testing_support::TurnLimit;
 using testing_support::Waiter;
 using testing_support::Yield;
 
@@ -128,7 +129,7 @@ TEST(Ex4_3_Loop, WhatEndsItMayComeWhileItSpins) {
     VirtualClock clock;
     ScriptedParker parker;
     bool over = false;
-    Executor executor({.parker = &parker, .clock = &clock, .spin = 20us});
+    Executor executor({.parker = &parker, .clock = &clock, .spin = Duration::max()});
     ScriptedSource source(executor);
     source.is_active = true;
     source.on_poll = [&] {
@@ -163,8 +164,9 @@ TEST(Ex4_3_Deadlock, NamesWhoWaits) {
     Hold left;
     Hold right;
     std::string text;
+    TurnLimit turns;
     ScriptedParker parker;
-    Executor executor({.parker = &parker});
+    Executor executor({.parker = &parker, .clock = &turns});
     parker.on_park = [&] {
         if (right.held()) right.go();  // So that a loop that sleeps comes to an end, too.
     };
@@ -181,8 +183,9 @@ TEST(Ex4_3_Deadlock, NamesWhoWaits) {
 
 TEST(Ex4_3_Deadlock, EndsTheTasksBeforeItIsThrown) {
     std::string log;
+    TurnLimit turns;
     ScriptedParker parker;
-    Executor executor({.parker = &parker});
+    Executor executor({.parker = &parker, .clock = &turns});
     {
         Hold hold;  // Dies before the executor: no task may remember it.
         EXPECT_THROW(executor.block_on([&]() -> Task<> {
@@ -224,9 +227,10 @@ TEST(Ex4_3_End, DestructorAsksTasksToStopAndWaits) {
 TEST(Ex4_3_End, DestructorDestroysWhatNothingCanEnd) {
     Hold hold;
     std::optional<JoinHandle<>> handle;
+    TurnLimit turns;
     ScriptedParker parker;
     {
-        Executor executor({.parker = &parker});
+        Executor executor({.parker = &parker, .clock = &turns});
         handle.emplace(executor.spawn(wait_at(hold), {.name = "stuck"}));
         executor.run_once();
         EXPECT_EQ(Tracked::alive, 1);
@@ -302,9 +306,10 @@ TEST(Ex4_3_End, EveryTaskEndsOnceHoweverItIsTreated) {
     std::mt19937 random(7);
     for (int round = 0; round < 50; ++round) {
         Crowd crowd;
+        TurnLimit turns;
         ScriptedParker parker;
         {
-            Executor executor({.parker = &parker});
+            Executor executor({.parker = &parker, .clock = &turns});
             for (int i = 0; i < 40; ++i) {
                 auto handle = executor.spawn(crowd.member(static_cast<int>(random() % 5)));
                 if (random() % 2 == 0) crowd.handles.push_back(std::move(handle));

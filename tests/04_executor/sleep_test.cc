@@ -23,6 +23,7 @@ using testing_support::Hold;
 using testing_support::ScriptedParker;
 using testing_support::ScriptedSource;
 using testing_support::Story;
+using testing_support::TurnLimit;
 using Log = std::vector<std::string>;
 
 /// Parks once, and leaves its waker where the test finds it.
@@ -258,8 +259,9 @@ TEST(Ex4_5_Sleep, SleepsUntilTheEarliestDeadline) {
 }
 
 TEST(Ex4_5_Sleep, NoDeadlockWhileAWakerExists) {
+    TurnLimit turns;
     ScriptedParker parker;
-    Executor executor({.parker = &parker});
+    Executor executor({.parker = &parker, .clock = &turns});
     Waker waker;
     parker.on_park = [&] { wake_elsewhere(waker); };
     executor.block_on(park_once(waker));

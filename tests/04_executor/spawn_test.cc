@@ -123,6 +123,23 @@ TEST(Ex4_2_Spawn, CallableThatThrowsLeavesNothingBehind) {
     EXPECT_TRUE(ran) << "the executor is as good as before";
 }
 
+TEST(Ex4_2_Spawn, TaskSpawnedWhileTheExecutorEndsIsStopped) {
+    Story story("everybody has been asked to stop, then one more is spawned: who asks that one?");
+    std::string log;
+    auto late = [&]() -> Task<> {
+        log += "late begins ";
+        for (int i = 0; i < 1000; ++i) co_await Yield{};  // A bound, so that this comes to an end.
+        log += "and runs on, nobody stopped it ";
+    };
+    Waiter spawns_one([&] { spawn(late).detach(); });
+    {
+        Executor executor;
+        executor.schedule(spawns_one);
+    }
+    story.step("the executor ends; what is still queued then spawns a task");
+    story.expect("it begins, and its first await throws", std::string("late begins "), log);
+}
+
 TEST(Ex4_2_Join, HandleGivesTheValueOnce) {
     Story story("the task ends while somebody waits for it: who tells the waiter?");
     Hold hold;

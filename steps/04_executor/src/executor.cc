@@ -13,6 +13,7 @@ Executor::Executor(ExecutorOptions options)
       unparker_(parker_.unparker()),
       inbox_(std::make_shared<Inbox>(unparker_)),
       sources_{this} {
+    assert(options.batch_max > 0 && "a batch of none would never end");
     provide_service(env_, this);
 }
 
@@ -48,7 +49,7 @@ bool Executor::drive(const std::function<bool()>& done) {
     bool stuck = false;
     // BEGIN 4.3: the loop
     // Turn after turn until `done()`: a batch, then poll the sources. If nothing is queued then and
-    // it is not done, spin(). Still so (ask both again: spin() polls): if nothing can happen any
+    // it is not done, spin(done). Still so (ask both again: spin polls): if nothing can happen any
     // more, `stuck` is true and the loop ends; otherwise sleep(). Never sleep with work queued.
     todo("4.3", "Executor::drive");
     // END 4.3
@@ -60,9 +61,9 @@ void Executor::run_batch() {
     ++stats_.turns;
     // BEGIN 4.1: queue and batch
     // Run what is queued, each with a full ready_budget; add how many ran to stats_.resumed. Stop
-    // after options_.batch_max of them, or when options_.batch_time has passed since now_. A look at the clock
-    // costs as much as running several, so look only now and then, but at least every
-    // kLookInterval.
+    // after options_.batch_max of them, or when options_.batch_time, which may be Duration::max(), has
+    // passed since now_. A look at the clock costs as much as running several, so look only now and
+    // then, but at least every kLookInterval.
     todo("4.1", "Executor::run_batch");
     // END 4.1
 }
@@ -76,9 +77,9 @@ bool Executor::anything_can_happen() const noexcept {
     return std::ranges::any_of(sources_, [](EventSource* s) { return s->active(); });
 }
 
-void Executor::spin() noexcept {
-    const TimePoint end = now_ + options_.spin;
-    while (queue_.empty() && now_ < end) poll_sources();
+void Executor::spin(const std::function<bool()>& done) {
+    const TimePoint begin = now_;
+    while (queue_.empty() && now_ - begin < options_.spin && !done()) poll_sources();
 }
 
 void Executor::sleep() {
@@ -124,6 +125,7 @@ void Executor::end_tasks() {
         detail::SpawnedTaskBase& task = tasks_.front();
         task.destroy_body();
         task.resume();  // As if it had ended: so others may end properly now.
+        assert(tasks_.first() != &task && "it has ended, and is still among the live tasks (4.2)");
     }
     ending_ = false;
 }

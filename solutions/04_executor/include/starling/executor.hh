@@ -182,7 +182,7 @@ class Executor final : public Scheduler, private EventSource {
     void run_batch();
     void poll_sources() noexcept;
     bool anything_can_happen() const noexcept;
-    void spin() noexcept;
+    void spin(const std::function<bool()>& done);
     void sleep();
 
     const ExecutorOptions options_;
@@ -212,7 +212,7 @@ auto spawn(A&& task_or_callable, SpawnOptions options = {}) {
 }
 
 /// Lets every other ready task of the same priority run first. `co_await yield();`
-class YieldOperation {
+class [[nodiscard]] YieldOperation {
   public:
     bool ready() const {
         // BEGIN 4.4: yield

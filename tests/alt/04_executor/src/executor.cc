@@ -59,7 +59,7 @@ Continuation& Executor::next() {
 void Executor::run_queued(std::size_t at_most) {
     ++stats_.turns;
     for (std::size_t n = 0; n < at_most && queued_ > 0; ++n) {
-        if (n % 16 == 15 && clock_.now() >= now_ + options_.batch_time) return;
+        if (n % 16 == 15 && clock_.now() - now_ >= options_.batch_time) return;
         detail::ready_budget = kReadyBudget;
         ++stats_.resumed;
         next().resume();
@@ -93,8 +93,8 @@ bool Executor::drive(const std::function<bool()>& done) {
     while (!done()) {
         run_queued(options_.batch_max);
         poll_all();
-        const TimePoint spin_end = now_ + options_.spin;
-        while (queued_ == 0 && !done() && now_ < spin_end) poll_all();
+        const TimePoint spin_begin = now_;
+        while (queued_ == 0 && !done() && now_ - spin_begin < options_.spin) poll_all();
         if (queued_ > 0 || done()) continue;
         if (std::none_of(sources_.begin(), sources_.end(), [](auto* s) { return s->active(); })) {
             return false;

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <functional>
 #include <memory>
+#include <starling/clock.hh>
 #include <starling/event_source.hh>
 #include <starling/executor.hh>
 #include <string>
@@ -64,6 +65,26 @@ class ScriptedSource final : public EventSource {
     }
     Executor& executor_;
     std::string name_;
+};
+
+/// The machine's clock, which a loop reads in every turn. So many reads that only a loop without an
+/// end comes to them end the process with a sentence. \affinity owner shard
+class TurnLimit final : public Clock {
+  public:
+    TimePoint now() const noexcept override {
+        if (++reads_ == kReadsMax) {
+            std::fputs(
+                "the loop went round and round, although nothing can happen any more\n"
+                "Ask yourself: who looks whether it is stuck, and what ends the loop then (4.3)?\n",
+                stderr);
+            ::_exit(1);
+        }
+        return Clock::now();
+    }
+
+  private:
+    static constexpr int kReadsMax = 1'000'000;
+    mutable int reads_ = 0;
 };
 
 /// A parker that never really sleeps. A sleep that a real parker would never have woken from is

@@ -6,6 +6,7 @@
 #include <starling/sleep.hh>
 #include <starling/story.hh>
 #include <starling/timer_bed.hh>
+#include <string>
 #include <vector>
 
 namespace starling {
@@ -181,6 +182,36 @@ TEST(Ex5_4_Sleep, StopOfAFinishedSleepDoesNothing) {
     story.expect("times the waiter was resumed", 1, waiter.resumed);
 }
 
+TEST(Ex5_4_Sleep, SleepThatWasStoppedCanBeAwaitedAgain) {
+    Story story("a sleep that lost a race waits again: what does it still remember of the stop?");
+    for (const bool in_time : {true, false}) {
+        TimerBed bed;
+        Executor::Enter enter(bed.executor);
+        Context first;
+        Waiter loser;
+        loser.set_context(&first);
+        SleepOperation op(bed.clock.now() + 30ms);
+        op.start(loser);
+        first.request_stop();
+        bed.executor.run_once();
+        story.step("start a sleep of 30 ms and stop it, as a combinator does with a loser");
+        story.expect("it was stopped", true, op.stopped());
+        Waiter again;
+        if (in_time) {
+            story.expect("ask it once more: it is ready", false, op.ready());
+            op.start(again);
+        }
+        bed.clock.advance(30ms);
+        bed.executor.run_once();
+        bed.executor.run_once();
+        story.step("let 30 ms pass");
+        if (!in_time) story.expect("ask it once more: it is ready", true, op.ready());
+        story.expect("times the second waiter was resumed", int(in_time), again.resumed);
+        story.expect("it was stopped", false, op.stopped());
+        EXPECT_NO_THROW(op.finish());
+    }
+}
+
 TEST(Ex5_4_Sleep, DestroyedSleeperLeavesTheWheel) {
     Story story(
         "the frame goes while it sleeps: to whose memory do its neighbours in the slot point?");
@@ -281,6 +312,30 @@ TEST(Ex5_4_Sleep, SleepersOutliveTheirService) {
         story.step("a task sleeps; the service goes, then the executor");
     }
     story.expect("the task's locals were destroyed", true, ended);
+}
+
+TEST(Ex5_4_Sleep, SleeperWhoseServiceHasGoneCanStillBeStopped) {
+    Story story("the wheel has gone: has the timer fired?");
+    VirtualClock clock;
+    testing_support::TimerParker parker(clock);
+    std::string end = "destroyed";
+    {
+        Executor executor({.parker = &parker, .clock = &clock});
+        TimerService timers(executor);
+        executor
+            .spawn([&]() -> Task<> {
+                try {
+                    co_await sleep(1h);
+                    end = "woken";
+                } catch (const Cancelled&) {
+                    end = "cancelled";
+                }
+            })
+            .detach();
+        executor.run_once();
+        story.step("a task sleeps; the service goes, then the executor, which stops its tasks");
+    }
+    story.expect("how the sleep ended", std::string("cancelled"), end);
 }
 
 }  // namespace

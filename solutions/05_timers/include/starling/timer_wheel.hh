@@ -28,6 +28,7 @@
 #include <starling/clock.hh>
 #include <starling/continuation.hh>
 #include <starling/intrusive_list.hh>
+#include <utility>
 
 namespace starling {
 
@@ -47,19 +48,19 @@ class Timer : public ListLink {
 
     /// Whether a wheel holds it: inserted, and neither popped nor cancelled since.
     bool armed() const noexcept { return linked(); }
-    /// Disarms it. \return false if it was not armed: never was, or has fired. O(1).
+    /// Disarms it. \return false if it was never inserted, was cancelled before, or has fired; true
+    /// also if its wheel has gone. O(1).
     bool cancel() noexcept {
-        if (!armed()) return false;
-        unlink();
-        return true;
+        if (armed()) unlink();
+        return std::exchange(target_, nullptr) != nullptr;
     }
     /// Posts the target. \pre expired: taken from TimerWheel::pop_expired
-    void fire() noexcept { post(*target_); }
+    void fire() noexcept { post(*std::exchange(target_, nullptr)); }
 
   private:
     friend class TimerWheel;
     TimePoint deadline_;
-    Continuation* target_ = nullptr;  // Borrows: it owns this timer. From `insert` on.
+    Continuation* target_ = nullptr;  // Borrows: it owns this timer. From `insert` until it fires.
 };
 
 /// Armed timers, sorted by deadline as far as that is needed to know who is due.

@@ -17,7 +17,7 @@
 namespace starling {
 
 /// Waits for a deadline. \affinity owner shard
-class SleepOperation : public StoppableWait<SleepOperation>, private Timer {
+class [[nodiscard]] SleepOperation : public StoppableWait<SleepOperation>, private Timer {
   public:
     /// Nothing is armed before it is awaited; a `deadline` that has passed by then is over at once.
     explicit SleepOperation(TimePoint deadline) noexcept : Timer(deadline) {}
@@ -33,7 +33,8 @@ class SleepOperation : public StoppableWait<SleepOperation>, private Timer {
     /// What it waits for.
     using Timer::deadline;
 
-    bool ready() const {
+    bool ready() {
+        renew();
         // BEGIN 5.4: sleep
         // Whether the deadline has passed already.
         todo("5.4", "SleepOperation::ready");

@@ -91,6 +91,27 @@ TEST(Ex6_4_Cancel, SendThatHappenedBeatsAStop) {
     story.expect("there is another one", false, rx.try_recv().has_value());
 }
 
+TEST(Ex6_4_Cancel, OperationThatWasStoppedCanBeAwaitedAgain) {
+    Story story("the first await was stopped, the second one need not wait: what became of it?");
+    auto [tx, rx] = channel<int>(1);
+    EXPECT_TRUE(tx.try_send(1));
+    Started sender(tx.send(2));
+    sender.stop();
+    story.step("the channel holds 1; a sender waits with 2, and is stopped");
+    story.expect("receive", 1, rx.try_recv().value_or(-1));
+    story.expect("await the send again: it need not wait", true, sender.op().ready());
+    story.expect("it was stopped", false, sender.stopped());
+    story.expect("it was sent", true, !sender.stopped() && bool(sender.finish()));
+    story.expect("receive", 2, rx.try_recv().value_or(-1));
+    Started receiver(rx.recv());
+    receiver.stop();
+    EXPECT_TRUE(tx.try_send(3));
+    story.step("a receiver waits, and is stopped; then 3 is sent");
+    story.expect("await the receive again: it need not wait", true, receiver.op().ready());
+    story.expect("it was stopped", false, receiver.stopped());
+    story.expect("it got", 3, receiver.stopped() ? -1 : receiver.finish().value_or(-1));
+}
+
 TEST(Ex6_4_Cancel, OperationMayGoAsSoonAsItIsPosted) {
     Story story("outside of a scheduler a post may run its task at once: what is left after that?");
     auto [tx, rx] = channel<int>(1);

@@ -120,6 +120,17 @@ TEST(Ex6_4_Semaphore, PermitsInEqualPermitsOutUnderRandomStops) {
     }
 }
 
+TEST(Ex6_4_Semaphore, RequestThatWasStoppedCanBeMadeAgain) {
+    Semaphore semaphore(0);
+    Started request(semaphore.acquire());
+    request.stop();
+    EXPECT_TRUE(request.stopped());
+    semaphore.release();
+    EXPECT_TRUE(request.op().ready());
+    EXPECT_FALSE(request.stopped()) << "that was the first time";
+    EXPECT_TRUE(request.finish());
+}
+
 TEST(Ex6_2_Mutex, OneAtATimeAcrossAwaits) {
     TimerBed bed;
     Mutex mutex;
@@ -174,6 +185,8 @@ TEST(Ex6_4_Gate, StopEndsOnlyTheWaiting) {
     gate.leave();
     EXPECT_TRUE(second.done());
     EXPECT_FALSE(second.stopped());
+    EXPECT_TRUE(first.op().ready());
+    EXPECT_NO_THROW(first.finish()) << "awaited again, it is not the one that was stopped";
 }
 
 TEST(Given6_Gate, NobodyInsideMeansNoWaiting) {
@@ -184,12 +197,12 @@ TEST(Given6_Gate, NobodyInsideMeansNoWaiting) {
 }
 
 TEST(Ex6_2_Oneshot, ValueArrivesInEitherOrder) {
-    auto [rx, tx] = oneshot<std::unique_ptr<int>>();
+    auto [tx, rx] = oneshot<std::unique_ptr<int>>();
     EXPECT_TRUE(bool(tx.send(std::make_unique<int>(1))));
     ASSERT_TRUE(rx.ready());
     EXPECT_EQ(**rx.finish(), 1);
 
-    auto [later, sender] = oneshot<int>();
+    auto [sender, later] = oneshot<int>();
     testing_support::Waiter waiter;
     later.start(waiter);
     EXPECT_TRUE(bool(sender.send(2)));
@@ -199,19 +212,21 @@ TEST(Ex6_2_Oneshot, ValueArrivesInEitherOrder) {
 
 TEST(Ex6_2_Oneshot, ReceiverLearnsThatTheSenderWentAway) {
     testing_support::Waiter waiter;
-    OneshotReceiver<int> rx;
-    {
-        OneshotSender<int> tx(rx);
-        rx.start(waiter);
-        EXPECT_EQ(waiter.resumed, 0);
-    }
+    std::optional<OneshotSender<int>> tx(std::in_place);
+    OneshotReceiver<int> rx(*tx);
+    rx.start(waiter);
+    EXPECT_EQ(waiter.resumed, 0);
+    tx.reset();
     EXPECT_EQ(waiter.resumed, 1);
     EXPECT_FALSE(rx.finish().has_value());
 }
 
 TEST(Given6_Oneshot, ValueComesBackWhenNobodyWaitsForIt) {
+    OneshotSender<int> tx;
+    EXPECT_TRUE(tx.closed()) << "nobody has ever waited";
     std::optional<Oneshot<int>> pair(std::in_place, oneshot<int>());
-    OneshotSender<int> tx = std::move(pair->sender);
+    tx = std::move(pair->sender);
+    EXPECT_FALSE(tx.closed());
     pair.reset();
     EXPECT_TRUE(tx.closed());
     auto result = tx.send(3);
@@ -228,8 +243,31 @@ TEST(Given6_Oneshot, BothEndsMayMove) {
     EXPECT_EQ(further.finish().value_or(-1), 4);
 }
 
+TEST(Given6_Oneshot, SenderThatIsReplacedHangsUp) {
+    auto [tx, rx] = oneshot<int>();
+    auto [other_tx, other_rx] = oneshot<int>();
+    tx = std::move(other_tx);
+    ASSERT_TRUE(rx.ready()) << "its sender has gone";
+    EXPECT_FALSE(rx.finish().has_value());
+    EXPECT_TRUE(other_tx.closed());
+    EXPECT_TRUE(bool(tx.send(6)));
+    EXPECT_EQ(other_rx.finish().value_or(-1), 6);
+}
+
+TEST(Ex6_2_Oneshot, ReceiverMayBeDestroyedWhileItWaits) {
+    testing_support::Waiter waiter;
+    OneshotSender<int> tx;
+    {
+        OneshotReceiver<int> rx(tx);
+        rx.start(waiter);
+    }
+    EXPECT_TRUE(tx.closed());
+    EXPECT_FALSE(tx.send(1));
+    EXPECT_EQ(waiter.resumed, 0) << "nobody waits any more";
+}
+
 TEST(Ex6_4_Oneshot, StoppedReceiverCanBeAwaitedAgain) {
-    auto [rx, tx] = oneshot<int>();
+    auto [tx, rx] = oneshot<int>();
     Context context;
     testing_support::Waiter waiter;
     waiter.set_context(&context);
@@ -243,7 +281,7 @@ TEST(Ex6_4_Oneshot, StoppedReceiverCanBeAwaitedAgain) {
 
 TEST(Ex6_4_Oneshot, ValueThatComesAfterTheStopButBeforeTheAwaiterRunsCounts) {
     ScriptedPost posts;
-    auto [rx, tx] = oneshot<int>();
+    auto [tx, rx] = oneshot<int>();
     Context context;
     testing_support::Waiter waiter;
     waiter.set_context(&context);

@@ -148,7 +148,7 @@ TEST(Ex6_1_TryForms, SendingToNobodyGivesTheValueBack) {
     { auto gone = std::move(rx); }
     story.step("the receiver goes");
     story.expect("the sender knows", true, tx.closed());
-    auto tried = tx.try_send(5);
+    const auto tried = tx.try_send(5);
     story.expect("try_send says closed", true, tried.status() == SendStatus::closed);
     story.expect("the value came back", 5, tried.value());
 }

@@ -281,13 +281,34 @@ TEST(Ex6_5_Select, ReceiverGivenByReferenceCanBeAwaitedAgain) {
     Story story("a branch was lent to the select: what is left of it when it loses?");
     TimerBed bed;
     bed.run([&]() -> Task<> {
-        auto [receiver, sender] = oneshot<int>();
+        auto [sender, receiver] = oneshot<int>();
         auto result = co_await select(receiver, sleep(5ms));
         story.step("a oneshot against 5 ms");
         story.expect("the winner", 1u, result.index());
         EXPECT_TRUE(bool(sender.send(9)));
         story.expect("send 9, await the receiver again", 9, (co_await receiver).value_or(-1));
     });
+}
+
+TEST(Ex6_5_Select, BranchesGivenByReferenceGoOnInTheNextRound) {
+    Story story("the same operations in one select after the other: which is still stopped?");
+    TimerBed bed;
+    bed.run([&]() -> Task<> {
+        auto [tx, rx] = channel<int>(4);
+        auto deadline = sleep(25ms);
+        auto value = rx.recv();
+        std::vector<std::size_t> winners;
+        for (int round = 1; round <= 4; ++round) {
+            auto result = co_await select_biased(deadline, value, sleep(10ms));
+            winners.push_back(result.index());
+            if (round == 1) EXPECT_TRUE(tx.try_send(7));
+            if (round == 2) story.expect("the value", 7, result.take<1>().value_or(-1));
+        }
+        story.step("a deadline of 25 ms, a receive, and 10 ms anew in each round");
+        story.step("a value is sent after the first round");
+        story.expect("the winners", (std::vector<std::size_t>{2, 1, 2, 0}), winners);
+    });
+    story.expect("ms that have passed", 25, bed.elapsed() / 1ms);
 }
 
 TEST(Ex6_5_Select, SelectsNest) {

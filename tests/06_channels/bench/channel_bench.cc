@@ -58,7 +58,7 @@ BENCHMARK(BM_Channel_TwoTasks)->Arg(1)->Arg(16)->Arg(1024);
 void BM_Oneshot_Ready(benchmark::State& state) {
     run(state, [](benchmark::State& state) -> Task<> {
         for (auto _ : state) {
-            auto [rx, tx] = oneshot<int>();
+            auto [tx, rx] = oneshot<int>();
             benchmark::DoNotOptimize(tx.send(1));
             benchmark::DoNotOptimize(co_await rx);
         }

@@ -25,12 +25,13 @@ class GateClosed : public std::runtime_error {
 class Gate {
   public:
     /// Waits until everybody has left. \affinity owner shard
-    class CloseOperation : public Waiter<CloseOperation> {
+    class [[nodiscard]] CloseOperation : public Waiter<CloseOperation> {
       public:
         /// For `Gate::close`. The gate stays open until this is awaited.
         explicit CloseOperation(Gate& gate) noexcept : gate_(gate) {}
         /// Closes the gate. Whether nobody is inside.
         bool ready() noexcept {
+            renew();
             gate_.closed_ = true;
             return try_now();
         }

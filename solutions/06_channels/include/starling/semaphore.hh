@@ -43,14 +43,17 @@ class [[nodiscard]] Permit {
 class Semaphore {
   public:
     /// Waits for permits. \affinity owner shard
-    class AcquireOperation : public Waiter<AcquireOperation> {
+    class [[nodiscard]] AcquireOperation : public Waiter<AcquireOperation> {
       public:
         /// \pre `semaphore` outlives it
         AcquireOperation(Semaphore& semaphore, std::size_t count) noexcept
             : semaphore_(semaphore), count_(count) {}
 
         /// Takes them, if nobody is before it and there are enough.
-        bool ready() noexcept { return permit_ || (line().empty() && try_now()); }
+        bool ready() noexcept {
+            renew();
+            return permit_ || (line().empty() && try_now());
+        }
         /// \throws Cancelled if stopped
         Permit finish() {
             Waiter::finish();

@@ -4,7 +4,7 @@
 //     idle      was never started                      start → waiting, or granted at once
 //     waiting   in a line, and in a stop list          serve → granted; a stop → stopped
 //     granted   has what it wanted; is posted          nobody: a stop comes too late
-//     stopped   left the line empty-handed; is posted  start, if it is awaited again
+//     stopped   left the line empty-handed; is posted  ready, start: it is awaited again
 //
 // Channels, semaphores, gates and oneshots differ in one function: `try_now` takes what the
 // operation wants, if it can be had. Whoever changes something calls `serve`, which takes it on
@@ -17,6 +17,7 @@
 // Affinity: owner shard.
 #pragma once
 
+#include <cassert>
 #include <memory>
 #include <starling/intrusive_list.hh>
 #include <starling/operation.hh>
@@ -36,6 +37,7 @@ class Waiter {
 
     /// Waits, unless it is ready by now.
     void start(Continuation& c) {
+        assert(state_ != State::waiting && "an operation has one waiter");
         Op& self = static_cast<Op&>(*this);
         if (self.ready()) {
             state_ = State::granted;
@@ -72,9 +74,16 @@ class Waiter {
     /// Nobody moves a waiter that waits.
     Waiter(Waiter&&) noexcept {}  // NOLINT
     /// A place that is in no list needs no destructor.
-    ~Waiter() {
+    ~Waiter() { give_up(); }
+    /// Leaves the line, if it waits, and is not posted. For an `Op` that takes the line along.
+    void give_up() noexcept {
         if (state_ == State::waiting) [[unlikely]]
             abandon();
+    }
+    /// For `ready`, if it is awaited again: forgets that it was stopped.
+    void renew() noexcept {
+        if (stopped()) [[unlikely]]
+            state_ = State::granted;
     }
     /// Whether it was.
     bool started() const noexcept { return state_ != State::idle; }

@@ -40,6 +40,8 @@ class [[nodiscard]] SendResult {
     SendStatus status() const noexcept { return status_; }
     /// The value that was not sent. \pre status() is not sent
     T& value() & noexcept { return *value_; }
+    /// The same, to look at it.
+    const T& value() const& noexcept { return *value_; }
     /// The same, to move it out.
     T&& value() && noexcept { return *std::move(value_); }
 
@@ -138,13 +140,16 @@ struct ChannelState : Pooled {
 /// Sends one value. Stopped while it waits, it has not been sent: `take_back` gives it out again.
 /// \affinity owner shard
 template <class T>
-class SendOperation : public Waiter<SendOperation<T>> {
+class [[nodiscard]] SendOperation : public Waiter<SendOperation<T>> {
   public:
     /// For `Sender::send`. \pre an end of the channel is there when it is awaited
     SendOperation(detail::ChannelState<T>& state, T&& value) noexcept
         : state_(state), value_(std::move(value)) {}
 
-    bool ready() { return try_now(); }
+    bool ready() {
+        this->renew();
+        return try_now();
+    }
     SendResult<T> finish() {
         Waiter<SendOperation>::finish();
         if (!value_.has_value()) [[likely]]
@@ -172,7 +177,7 @@ class SendOperation : public Waiter<SendOperation<T>> {
 /// Receives one value, or std::nullopt at the end.
 /// \affinity owner shard
 template <class T>
-class RecvOperation : public Waiter<RecvOperation<T>> {
+class [[nodiscard]] RecvOperation : public Waiter<RecvOperation<T>> {
   public:
     /// For `Receiver::recv`. \pre the receiver is there until it is awaited or destroyed
     explicit RecvOperation(detail::ChannelState<T>& state) noexcept : state_(state) {}
@@ -186,7 +191,10 @@ class RecvOperation : public Waiter<RecvOperation<T>> {
             state_.drop_ref();
     }
 
-    bool ready() { return value_.has_value() || state_.try_receive(value_); }
+    bool ready() {
+        this->renew();
+        return value_.has_value() || state_.try_receive(value_);
+    }
     /// From here on this keeps the state alive: both ends may go before the awaiting task runs.
     void start(Continuation& c) {
         if (!this->started()) ++state_.refs;

@@ -21,10 +21,17 @@ class OneshotReceiver;
 template <class T>
 class OneshotSender {
   public:
-    /// For `oneshot`. \pre `receiver` is new
-    explicit OneshotSender(OneshotReceiver<T>& receiver) noexcept { link(&receiver); }
+    /// Closed.
+    OneshotSender() = default;
     /// `other` is closed afterwards.
     OneshotSender(OneshotSender&& other) noexcept { link(std::exchange(other.receiver_, nullptr)); }
+    /// The same; whoever waited for this one's value gets std::nullopt.
+    OneshotSender& operator=(OneshotSender other) noexcept {
+        OneshotReceiver<T>* mine = receiver_;
+        link(other.receiver_);
+        other.link(mine);
+        return *this;
+    }
     ~OneshotSender() { hang_up(); }
 
     /// Gives the value, or gives it back if nobody waits for it: the receiver has gone, or has got
@@ -49,7 +56,7 @@ class OneshotSender {
         receiver_->sender_ = nullptr;
         Waiter<OneshotReceiver<T>>::serve(std::exchange(receiver_, nullptr)->line_);
     }
-    OneshotReceiver<T>* receiver_;  // Borrows: while linked, each knows where the other is.
+    OneshotReceiver<T>* receiver_ = nullptr;  // Borrows: while linked.
 };
 
 /// An operation: `std::optional<T> x = co_await receiver;`. It can be moved while nobody awaits it.
@@ -59,13 +66,15 @@ class OneshotReceiver : public Waiter<OneshotReceiver<T>> {
     using Base = Waiter<OneshotReceiver>;
 
   public:
-    OneshotReceiver() = default;
+    /// For `oneshot`. \pre `sender` is new
+    explicit OneshotReceiver(OneshotSender<T>& sender) noexcept { sender.link(this); }
     /// The sender serves this one now; `other` gets nothing any more. \pre nobody awaits `other`
     OneshotReceiver(OneshotReceiver&& other) noexcept
         : value_(std::exchange(other.value_, std::nullopt)) {
         if (other.sender_ != nullptr) std::exchange(other.sender_, nullptr)->link(this);
     }
     ~OneshotReceiver() {
+        this->give_up();
         if (sender_ != nullptr) sender_->receiver_ = nullptr;
     }
 
@@ -94,11 +103,11 @@ class OneshotReceiver : public Waiter<OneshotReceiver<T>> {
 /// What `oneshot` gives out: two ends that know each other.
 template <class T>
 struct Oneshot {
-    OneshotReceiver<T> receiver;        ///< Await it for the value.
-    OneshotSender<T> sender{receiver};  ///< Its one `send` gives it.
+    OneshotSender<T> sender;              ///< Its one `send` gives the value.
+    OneshotReceiver<T> receiver{sender};  ///< Await it for the value.
 };
 
-/// `auto [rx, tx] = oneshot<int>();` Allocates nothing.
+/// `auto [tx, rx] = oneshot<int>();` Allocates nothing.
 template <class T>
 Oneshot<T> oneshot() {
     return {};

@@ -80,8 +80,9 @@ class Branch : public Continuation {
 /// \tparam Ops operations, or references to some
 /// \affinity owner shard
 template <class... Ops>
-class SelectOperation : private BranchContext {
+class [[nodiscard]] SelectOperation : private BranchContext {
     static constexpr std::size_t kCount = sizeof...(Ops);
+    static_assert(kCount > 0, "a select without a branch would never end");
 
   public:
     /// What awaiting it gives: who won, and a slot per branch.
@@ -170,7 +171,7 @@ class SelectOperation : private BranchContext {
 /// A select that keeps only the winner's result: a loser that had succeeded as well is destroyed
 /// with what it has got, which thereby goes back to where it came from. \affinity owner shard
 template <class First, class... Rest>
-class WhenAnyOperation : public SelectOperation<First, Rest...> {
+class [[nodiscard]] WhenAnyOperation : public SelectOperation<First, Rest...> {
   public:
     /// What awaiting it gives: the result type of every branch.
     using Result = OperationResult<std::remove_reference_t<First>>;

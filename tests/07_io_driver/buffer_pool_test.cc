@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <starling/buffer_pool.hh>
 
+#include <starling/scripted_ring.hh>
 #include <vector>
 
 namespace starling {
@@ -35,6 +36,18 @@ TEST(Given7_BufferPool, ConsumedBytesAreGoneFromTheFront) {
     EXPECT_EQ(1U, next.size());
     EXPECT_FALSE(buffer.valid());
     EXPECT_TRUE(buffer.empty());
+}
+
+TEST(Given7_BufferPool, DriverHasAtLeastOneAndNoMoreThanAKernelCanNumber) {
+    const auto buffers_of = [](std::uint32_t asked) {
+        testing_support::ScriptedIo io(8, {.buffers = asked, .buffer_bytes = 0});
+        EXPECT_LT(0U, io.driver.buffers().memory(io.driver.buffers().take_index()).size())
+            << "bytes that are received into no memory look like the end of the stream";
+        return io.driver.buffers().count();
+    };
+    EXPECT_EQ(1U, buffers_of(0)) << "a reader would wait for ever";
+    EXPECT_EQ(100U, buffers_of(100));
+    EXPECT_EQ(65'536U, buffers_of(1'000'000)) << "io_uring's numbers of buffers have 16 bits";
 }
 
 }  // namespace

@@ -20,7 +20,8 @@ using testing_support::ScriptedIo;
 using testing_support::Story;
 using testing_support::Waiter;
 
-/// A task that awaits a recv, by hand: its context can be stopped, and it counts how often it goes on.
+/// A task that awaits a recv, by hand: its context can be stopped, and it counts how often it goes
+/// on.
 struct Receiver {
     explicit Receiver(ScriptedIo& io) : op(io.fd(), buffer) { waiter.set_context(&context); }
 
@@ -121,7 +122,8 @@ TEST(Ex7_4_Cancel, CancelFindsRoomInAFullQueue) {
     b.submit();
     io.kernel.next_enter = -EBUSY;
     a.cancel();
-    Story story("neither the queue nor the kernel had room: who remembers that A is to be cancelled?");
+    Story story(
+        "neither the queue nor the kernel had room: who remembers that A is to be cancelled?");
     story.step("submit A; submit B, which fills the queue; cancel A while the kernel says -EBUSY");
     for (int i = 0; i < 4; ++i) io.driver.poll();
     story.step("poll, while the kernel works again");
@@ -225,6 +227,30 @@ TEST(Ex7_4_Cancel, CloseCancelsWhatIsInFlightAndWaits) {
     story.expect("though its task was not stopped", false, op.stopped());
     story.expect("the close has ended", 1, closer.resumed);
     story.expect("the number is free", true, ::fcntl(number, F_GETFD) < 0);
+}
+
+TEST(Ex7_4_Cancel, InterruptedOperationDoesNotStartAgainWhereTheDescriptorIsClosing) {
+    ScriptedIo io;
+    std::array<std::byte, 8> buffer{};
+    IoFd fd(io.driver, OwnedFd(::open("/dev/null", O_RDWR | O_CLOEXEC)));
+    Waiter receiver;
+    RecvOp op(fd, buffer);
+    op.start(receiver);
+    io.driver.poll();
+    Waiter closer;
+    CloseOp close = fd.close();
+    close.start(closer);
+    io.driver.poll();
+    io.kernel.complete(op, -EINTR);  // So does a kernel answer whose worker was interrupted.
+    io.driver.poll();
+    io.driver.poll();
+    Story story("the close has asked it to end, and asks once: who would end it the next time?");
+    story.step("close a descriptor under a recv; the recv's last completion says -EINTR");
+    story.expect("recvs that the kernel was given", std::size_t{1}, io.kernel.count(IoCode::recv));
+    story.expect("the recv's task has gone on", 1, receiver.resumed);
+    story.expect("the close has ended", 1, closer.resumed);
+    if (op.in_flight()) io.kernel.complete(op, 0);  // So that this case ends.
+    io.driver.poll();
 }
 
 TEST(Ex7_4_Cancel, ConnectionAcceptedAfterTheStopIsNotLeaked) {

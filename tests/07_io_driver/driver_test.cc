@@ -73,7 +73,8 @@ TEST_P(Ex7_3_Operations, NothingIsCompletedInsideStart) {
     RecvOp op(ours, buffer);
     Waiter waiter;
     op.start(waiter);
-    EXPECT_EQ(0, waiter.resumed) << "the bytes were there, but whoever called start is not done yet";
+    EXPECT_EQ(0, waiter.resumed)
+        << "the bytes were there, but whoever called start is not done yet";
     ASSERT_TRUE(shard.turn_until([&] { return waiter.resumed == 1; }));
     EXPECT_EQ(2U, op.finish());
 }
@@ -222,6 +223,24 @@ TEST_P(Ex7_3_Operations, DescriptorMayArriveInEitherBlockingMode) {
     }
 }
 
+TEST_P(Ex7_3_Operations, DuplicateMayHaveTheNumberOfOneThatWasClosed) {
+    IoShard shard(GetParam());
+    if (shard.missing()) return;
+    auto [a, b] = stream_pair();
+    for (int i = 0; i < 3; ++i) {
+        IoFd ours(shard.driver(), OwnedFd(::dup(a.get())));
+        std::array<std::byte, 4> buffer{};
+        RecvOp op(ours, buffer);
+        Waiter waiter;
+        ASSERT_FALSE(op.ready());
+        op.start(waiter);
+        shard.driver().poll();
+        ASSERT_EQ(1, ::send(b.get(), "x", 1, MSG_NOSIGNAL));
+        ASSERT_TRUE(shard.turn_until([&] { return waiter.resumed == 1; }));
+        EXPECT_EQ(1U, op.finish());
+    }  // Closed, but the socket lives on in `a`.
+}
+
 TEST_P(Ex7_3_Operations, ManyAtOnceOverflowNothing) {
     IoShard shard(GetParam(), {.entries = 8});
     if (shard.missing()) return;
@@ -247,6 +266,21 @@ TEST_P(Ex7_3_Operations, ManyAtOnceOverflowNothing) {
     };
     ASSERT_TRUE(shard.turn_until(all)) << "100 receives through a queue for 8";
     for (Pair& p : pairs) EXPECT_EQ(1U, p.op->finish());
+}
+
+TEST(Given7_Ready, AcceptThatWasReadyKeepsItsConnectionWhenItIsMoved) {
+    IoShard shard({"epoll", DriverKind::epoll});
+    if (shard.missing()) return;
+    Listener listener;
+    OwnedFd client = listener.connect();
+    IoFd listening(shard.driver(), std::move(listener.fd));
+    auto first = std::make_unique<AcceptOp>(listening);
+    if (!first->ready()) return;  // This kernel has to be asked.
+    AcceptOp second = std::move(*first);
+    first.reset();
+    ASSERT_TRUE(second.ready());
+    const OwnedFd connection = second.finish();
+    EXPECT_LE(0, ::fcntl(connection.get(), F_GETFD)) << "the one that was moved from closed it";
 }
 
 // Choosing a driver.

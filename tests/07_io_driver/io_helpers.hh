@@ -18,6 +18,7 @@
 #include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 namespace starling::testing_support {
 
@@ -67,6 +68,13 @@ inline std::span<const std::byte> as_bytes(std::string_view text) {
 }
 inline std::string as_text(std::span<const std::byte> bytes) {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+/// Bytes by which one sees where they come from.
+inline std::vector<std::byte> pattern(std::size_t size) {
+    std::vector<std::byte> bytes(size);
+    for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<std::byte>(i * 131 + i / 251);
+    return bytes;
 }
 
 /// Open descriptors of this process.

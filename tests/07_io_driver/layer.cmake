@@ -6,5 +6,5 @@ starling_layer(07_io_driver
     BENCH io_driver_bench.cc
     DEMO demo.cc
     TESTS ../support/allocations.cc slot_table_test.cc submit_test.cc reap_test.cc cancel_test.cc
-          wake_test.cc driver_test.cc stream_test.cc buffer_pool_test.cc
+          wake_test.cc driver_test.cc stream_test.cc conservation_test.cc buffer_pool_test.cc
     LIBS $<TARGET_NAME_IF_EXISTS:liburing::liburing>)

@@ -144,6 +144,19 @@ TEST(Ex7_3_Reap, OperationMayBeGoneAfterItsLastCompletion) {
     EXPECT_EQ(0U, io.driver.in_flight());
 }
 
+TEST(Ex7_3_Reap, DescriptorMayBeGoneAfterTheLastCompletionOnIt) {
+    ScriptedIo io;
+    auto fd = std::make_unique<IoFd>(io.driver, OwnedFd(::open("/dev/null", O_RDWR | O_CLOEXEC)));
+    ProbeOp op(*fd, IoCode::recv);
+    op.then = [&](const IoCompletion&) { fd.reset(); };
+    op.submit();
+    io.driver.poll();
+    io.kernel.complete(op, 0);
+    io.driver.poll();  // AddressSanitizer sees whoever touches it afterwards.
+    EXPECT_EQ(nullptr, fd);
+    EXPECT_EQ(0U, io.driver.in_flight());
+}
+
 TEST(Ex7_3_Reap, BufferOfALateCompletionGoesBackToThePool) {
     ScriptedIo io;
     ProbeOp& op = io.op(IoCode::recv_multi);

@@ -1,12 +1,10 @@
-// Streams, stops and closing on real kernels: the same cases on every rung of io_uring and on epoll.
-// They turn the executor without sleeping, so they wait for 7.1 to 7.4 only.
+// 7.3, 7.4: streams and closing on real kernels: the same cases on every rung of io_uring and on
+// epoll. They turn the executor without sleeping, so they wait for 7.1 to 7.4 only.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <deque>
 #include <memory>
-#include <random>
 #include <starling/io_stream.hh>
 #include <starling/probes.hh>
 #include <starling/scripted_ring.hh>
@@ -19,22 +17,16 @@
 namespace starling {
 namespace {
 
-using testing_support::as_bytes;
 using testing_support::as_text;
 using testing_support::count_fds;
 using testing_support::IoShard;
 using testing_support::Listener;
+using testing_support::pattern;
 using testing_support::ScriptedIo;
 using testing_support::Story;
 using testing_support::stream_pair;
 using testing_support::TestDriver;
 using testing_support::Waiter;
-
-std::vector<std::byte> pattern(std::size_t size) {
-    std::vector<std::byte> bytes(size);
-    for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<std::byte>(i * 131 + i / 251);
-    return bytes;
-}
 
 class Ex7_3_Streams : public testing::TestWithParam<TestDriver> {};
 INSTANTIATE_TEST_SUITE_P(On, Ex7_3_Streams, testing_support::all_drivers(),
@@ -147,6 +139,25 @@ TEST_P(Ex7_4_Streams, StoppingAWaiterIsLocalAndLosesNothing) {
     ASSERT_TRUE(shard.turn_until([&] { return !stream.empty(); }))
         << "nobody waits, and the bytes come all the same";
     EXPECT_EQ("abc", as_text(stream.front()));
+}
+
+TEST_P(Ex7_4_Streams, ReaderThatWasStoppedIsNotWokenByLaterBytes) {
+    IoShard shard(GetParam());
+    if (shard.missing()) return;
+    auto [a, b] = stream_pair();
+    IoFd in(shard.driver(), std::move(a));
+    RecvStream stream(in);
+    Context context;
+    Waiter waiter;
+    waiter.set_context(&context);
+    StreamWait wait = stream.wait();
+    wait.start(waiter);
+    shard.driver().poll();
+    context.request_stop();
+    ASSERT_EQ(1, waiter.resumed);
+    ASSERT_EQ(3, ::send(b.get(), "abc", 3, MSG_NOSIGNAL));
+    ASSERT_TRUE(shard.turn_until([&] { return !stream.empty(); }));
+    EXPECT_EQ(1, waiter.resumed) << "it waits for something else by now";
 }
 
 TEST_P(Ex7_4_Streams, BytesThatNobodyWantedComeFirstAgain) {
@@ -289,6 +300,38 @@ TEST_P(Ex7_4_Streams, CloseEndsAWaitingReader) {
     EXPECT_EQ(-ECANCELED, stream.error());
 }
 
+TEST(Ex7_4_ScriptedStreams, ReaderDoesNotAskAgainWhereTheDescriptorIsClosing) {
+    for (const int answer : {-ECANCELED, -ENOBUFS, -EINTR}) {
+        ScriptedIo io;
+        IoFd fd(io.driver, OwnedFd(::open("/dev/null", O_RDWR | O_CLOEXEC)));
+        RecvStream stream(fd);
+        Waiter reader;
+        StreamWait wait = stream.wait();
+        wait.start(reader);
+        io.driver.poll();
+        ASSERT_EQ(1U, io.kernel.taken.size());
+        const auto key = io.kernel.taken.front().key;
+        Waiter closer;
+        CloseOp close = fd.close();
+        close.start(closer);
+        io.driver.poll();
+        io.kernel.complete(key, {.result = answer});
+        io.driver.poll();
+        io.driver.poll();
+        Story story("the close asks what is in flight to end, once: who would end the next one?");
+        story.step("a reader waits; its descriptor is closed; the kernel answers " +
+                   std::to_string(answer));
+        story.expect("receives that the kernel was given", std::size_t{1},
+                     io.kernel.count(IoCode::recv_multi));
+        story.expect("the reader has gone on", 1, reader.resumed);
+        story.expect("it is told why", answer, stream.error());
+        story.expect("the close has ended", 1, closer.resumed);
+        if (closer.resumed == 1) continue;
+        io.kernel.complete(io.kernel.taken.back().key, {.result = 0});  // So that this case ends.
+        io.driver.poll();
+    }
+}
+
 TEST_P(Ex7_4_Streams, DestroyedInFlightTheyLeaveNothingBehind) {
     const int before = count_fds();
     {
@@ -321,176 +364,6 @@ TEST_P(Ex7_4_Streams, DestroyedInFlightTheyLeaveNothingBehind) {
         EXPECT_TRUE(shard.turn_until([&] { return shard.driver().in_flight() <= 1; }));
     }  // The accepted connection was never taken.
     EXPECT_EQ(before, count_fds());
-}
-
-// Conservation: what goes in comes out, whatever is stopped, and when.
-
-class Ex7_4_Conservation : public testing::TestWithParam<TestDriver> {};
-INSTANTIATE_TEST_SUITE_P(On, Ex7_4_Conservation, testing_support::all_drivers(),
-                         testing_support::driver_label);
-
-/// Starts operations made by `make` on one end, stops each after a random while, and counts.
-struct RandomStops {
-    explicit RandomStops(IoShard& shard_, unsigned seed) : shard(shard_), random(seed) {}
-
-    /// \return whether the operation succeeded before its stop
-    template <class Op>
-    bool run(Op& op) {
-        Context context;
-        Waiter waiter;
-        waiter.set_context(&context);
-        if (!op.ready()) {
-            op.start(waiter);
-            for (auto n = random() % 4; n > 0; --n) shard.executor().run_once();
-            if (random() % 4 != 0) context.request_stop();
-            meanwhile();
-            if (!shard.turn_until([&] { return waiter.resumed > 0; })) {
-                ADD_FAILURE() << "an operation never ended";
-                std::abort();
-            }
-        }
-        return !op.stopped();
-    }
-
-    IoShard& shard;
-    std::mt19937 random;
-    std::function<void()> meanwhile = [] {};
-};
-
-TEST_P(Ex7_4_Conservation, BytesReceivedUnderRandomStopsAreAllThatWereSent) {
-    for (unsigned seed = 0; seed < 5; ++seed) {
-        IoShard shard(GetParam());
-        if (shard.missing()) return;
-        const auto sent = pattern(20'000);
-        std::vector<std::byte> received;
-        auto [a, b] = stream_pair();
-        IoFd in(shard.driver(), std::move(a));
-        RandomStops stops(shard, seed);
-        std::size_t written = 0;
-        stops.meanwhile = [&, raw = b.get()] {
-            const std::size_t n = std::min<std::size_t>(stops.random() % 200 + 1, sent.size() - written);
-            if (n == 0 || ::send(raw, &sent[written], n, MSG_NOSIGNAL) < 0) return;
-            written += n;
-        };
-        while (received.size() < sent.size()) {
-            std::array<std::byte, 150> buffer{};
-            RecvOp op(in, buffer);
-            if (!stops.run(op)) continue;
-            const std::size_t n = op.finish();
-            received.insert(received.end(), buffer.begin(), buffer.begin() + static_cast<long>(n));
-        }
-        ASSERT_TRUE(received == sent) << "seed " << seed << ": a stopped receive kept bytes";
-    }
-}
-
-TEST_P(Ex7_4_Conservation, BytesSentUnderRandomStopsAreCountedExactly) {
-    for (unsigned seed = 0; seed < 5; ++seed) {
-        IoShard shard(GetParam());
-        if (shard.missing()) return;
-        const auto sent = pattern(2'000'000);
-        std::vector<std::byte> received;
-        auto [a, b] = stream_pair();
-        IoFd out(shard.driver(), std::move(a));
-        ::fcntl(b.get(), F_SETFL, O_NONBLOCK);
-        auto drain = [&, raw = b.get()] {
-            std::array<std::byte, 60'000> buffer;
-            const auto n = ::recv(raw, buffer.data(), buffer.size(), 0);
-            if (n > 0) received.insert(received.end(), buffer.begin(), buffer.begin() + n);
-        };
-        RandomStops stops(shard, seed);
-        stops.meanwhile = drain;
-        std::size_t counted = 0;
-        while (counted < sent.size()) {
-            SendOp op(out, std::span(sent).subspan(counted, std::min<std::size_t>(
-                                                                100'000, sent.size() - counted)));
-            if (stops.run(op)) counted += op.finish();
-            drain();
-        }
-        for (int i = 0; i < 1000 && received.size() < sent.size(); ++i) drain();
-        ASSERT_TRUE(received == sent)
-            << "seed " << seed << ": counted " << counted << ", arrived " << received.size();
-    }
-}
-
-TEST_P(Ex7_4_Conservation, DescriptorsUnderRandomStopsAreAllAccountedFor) {
-    const int before = count_fds();
-    for (unsigned seed = 0; seed < 3; ++seed) {
-        IoShard shard(GetParam());
-        if (shard.missing()) return;
-        constexpr int kConnections = 100;
-        Listener listener;
-        IoFd listening(shard.driver(), std::move(listener.fd));
-        std::vector<OwnedFd> clients;
-        RandomStops stops(shard, seed);
-        stops.meanwhile = [&] {
-            if (clients.size() < kConnections) clients.push_back(listener.connect());
-        };
-        int accepted = 0;
-        while (accepted < kConnections) {
-            AcceptOp op(listening);
-            if (!stops.run(op)) continue;
-            ASSERT_TRUE(op.finish().valid());
-            ++accepted;
-        }
-        EXPECT_EQ(kConnections, accepted);
-    }
-    EXPECT_EQ(before, count_fds());
-}
-
-TEST_P(Ex7_4_Conservation, StreamsUnderRandomStopsLoseNothing) {
-    for (unsigned seed = 0; seed < 3; ++seed) {
-        IoShard shard(GetParam(), {.buffers = 16, .buffer_bytes = 64});
-        if (shard.missing()) return;
-        const auto sent = pattern(30'000);
-        std::vector<std::byte> received;
-        auto [a, b] = stream_pair();
-        IoFd in(shard.driver(), std::move(a));
-        RecvStream stream(in, 3);
-        RandomStops stops(shard, seed);
-        std::size_t written = 0;
-        stops.meanwhile = [&, raw = b.get()] {
-            const std::size_t n = std::min<std::size_t>(stops.random() % 500 + 1, sent.size() - written);
-            if (n > 0 && ::send(raw, &sent[written], n, MSG_NOSIGNAL) > 0) written += n;
-        };
-        while (received.size() < sent.size()) {
-            StreamWait wait = stream.wait();
-            const bool came = stops.run(wait);
-            if (came) {
-                wait.finish();
-            } else {
-                EXPECT_THROW(wait.finish(), Cancelled);
-            }
-            while (!stream.empty() && stops.random() % 4 != 0) {
-                PooledBuffer buffer = stream.take();
-                received.insert(received.end(), buffer.bytes().begin(), buffer.bytes().end());
-            }
-        }
-        ASSERT_TRUE(received == sent) << "seed " << seed;
-    }
-}
-
-TEST_P(Ex7_4_Conservation, BufferIsNotWrittenAfterTheReceiveHasEnded) {
-    IoShard shard(GetParam());
-    if (shard.missing()) return;
-    for (unsigned seed = 0; seed < 200; ++seed) {
-        auto [a, b] = stream_pair();
-        IoFd in(shard.driver(), std::move(a));
-        std::array<std::byte, 8> buffer{};
-        RandomStops stops(shard, seed);
-        stops.meanwhile = [] {};
-        Context context;
-        Waiter waiter;
-        waiter.set_context(&context);
-        RecvOp op(in, buffer);
-        op.start(waiter);
-        if (seed % 2 == 0) shard.driver().poll();
-        context.request_stop();
-        ASSERT_TRUE(shard.turn_until([&] { return waiter.resumed > 0; }));
-        ASSERT_TRUE(op.stopped());
-        ASSERT_EQ(3, ::send(b.get(), "xyz", 3, MSG_NOSIGNAL));
-        shard.driver().poll();
-        ASSERT_EQ(std::byte{0}, buffer[0]) << "the kernel still had the buffer of a stopped receive";
-    }
 }
 
 }  // namespace

@@ -17,7 +17,8 @@ Driver::Driver(std::unique_ptr<Kernel> kernel, const DriverOptions& options, con
     : kernel_(std::move(kernel)),
       name_(name),
       note_(std::move(note)),
-      buffers_(options.buffers, options.buffer_bytes) {
+      buffers_(std::clamp(options.buffers, 1U, Kernel::kBuffersMax),
+               std::max(options.buffer_bytes, 1U)) {
     kernel_->attach(wake_->fd());
 }
 
@@ -173,8 +174,9 @@ void Driver::deliver(IoOp& op, const IoCompletion& completion) noexcept {
     fd.slot(op.request().code) = nullptr;
     op.in_flight_ = false;
     --in_flight_;
-    op.complete(completion);  // The operation may be gone now; its descriptor's state is not.
-    fd.end_close();
+    const bool closing = fd.closing;
+    op.complete(completion);  // This may destroy the operation; an IoFd as well, if there is one.
+    if (closing) fd.end_close();
 }
 
 void Driver::park(TimePoint deadline) noexcept {

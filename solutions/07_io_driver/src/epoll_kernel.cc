@@ -22,9 +22,10 @@ class EpollKernel final : public ReadinessKernel {
     void watch(int fd) override {
         epoll_event event{.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data = {.fd = fd}};
         ++stats.calls;
-        if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) < 0) {
-            throw_io_error("epoll_ctl", -errno);
-        }
+        if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0) return;
+        // A duplicate of the same socket may have been closed under the same number.
+        if (errno == EEXIST && ::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event) == 0) return;
+        throw_io_error("epoll_ctl", -errno);
     }
 
     void wait(const timespec* timeout) noexcept override {

@@ -60,7 +60,7 @@ bool OneShotOp::withdraw() noexcept {
 }
 
 void OneShotOp::complete(const IoCompletion& completion) noexcept {
-    if (completion.result == -EINTR && !stop_requested_) return submit();
+    if (completion.result == -EINTR && !cancelling()) return submit();
     result_ = completion.result;
     StoppableWait::unlink();
     post(*waiter_);

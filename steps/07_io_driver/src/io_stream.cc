@@ -11,6 +11,7 @@ void detail::StreamOp::wait(Continuation* waiter) {
 }
 
 void detail::StreamOp::Abandon::operator()(StreamOp* op) const noexcept {
+    assert(op->waiter_ == nullptr && "a stream was closed or destroyed while a task waits on it");
     op->abandoned_ = true;
     if (op->in_flight()) return op->cancel();
     delete op;
@@ -26,8 +27,8 @@ void detail::StreamOp::complete(const IoCompletion& completion) noexcept {
     if (abandoned_ && !in_flight()) return delete this;
     if (abandoned_) return;
     if (item.connection.valid() || !item.bytes.empty()) items.push_back(std::move(item));
-    const bool pause = result == -EINTR || (result == -ECANCELED && !fd().closing) ||
-                       (bytes && result == -ENOBUFS);
+    const bool pause = !fd().closing &&
+                       (result == -EINTR || result == -ECANCELED || (bytes && result == -ENOBUFS));
     if (result < 0 && !pause) over = result;
     if (result == 0 && bytes) over = kEnd;
     if (items.size() >= ahead_max_) cancel();

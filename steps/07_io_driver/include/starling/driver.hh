@@ -47,8 +47,8 @@ struct DriverOptions {
     DriverKind kind = DriverKind::automatic;  ///< One that does not work here is an error.
     RingRung rung = RingRung::first;          ///< io_uring: one rung only, for tests.
     std::uint32_t entries = 256;              ///< io_uring: submissions per system call.
-    std::uint32_t buffers = 8192;             ///< For receive streams, at most; made when needed.
-    std::uint32_t buffer_bytes = 32768;       ///< Of one buffer.
+    std::uint32_t buffers = 8192;             ///< For streams: 1 to 65,536; made when needed.
+    std::uint32_t buffer_bytes = 32768;       ///< Of one buffer: at least 1.
 };
 
 /// An eventfd that its owner's kernel watches. Drivers and foreign threads share it by reference

@@ -82,7 +82,10 @@ class IoFd {
     /// Who knows it. \pre valid()
     Driver& driver() const noexcept { return state_->driver; }
     /// For operations. \pre valid()
-    detail::FdState& state() const noexcept { return *state_; }
+    detail::FdState& state() const noexcept {
+        assert(valid() && "an operation on a descriptor that was closed");
+        return *state_;
+    }
 
     /// shutdown(2): ends one direction or both, at once. An error is returned as -errno.
     int shutdown(int how) noexcept { return ::shutdown(get(), how) == 0 ? 0 : -errno; }
@@ -188,7 +191,8 @@ class OneShotOp : public IoOp, public StoppableWait<OneShotOp> {
 struct AcceptOp final : OneShotOp {
     /// \param listener valid, until this is started
     explicit AcceptOp(IoFd& listener) noexcept : OneShotOp(listener, IoCode::accept) {}
-    AcceptOp(AcceptOp&&) noexcept = default;
+    /// `other` has no connection any more, if it had one.
+    AcceptOp(AcceptOp&& other) noexcept : OneShotOp(std::move(other)) { other.result_ = kPending; }
     ~AcceptOp() { OwnedFd unclaimed(result_); }
     /// \throws Cancelled, std::system_error
     OwnedFd finish() {

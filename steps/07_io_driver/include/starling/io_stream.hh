@@ -1,8 +1,7 @@
 // Streams: one request, many completions: a listener's connections, a connection's bytes.
 //
 //     kernel ──completion──► read-ahead ──take──► the task
-//                 (bounded: when full, the stream pauses by a cancel, and re-arms when there is
-//                 room)
+//              bounded: when full, the stream pauses by a cancel, and re-arms when there is room
 //
 // A stream belongs to its socket and ends when that is closed. Waiting on one takes nothing out of
 // it, so stopping a waiter costs no system call and loses nothing: what arrives stays in the
@@ -84,7 +83,7 @@ class StreamWait : public StoppableWait<StreamWait> {
   private:
     friend StoppableWait<StreamWait>;
     bool withdraw() noexcept {
-        if (StoppableWait::stopped() || ready()) return false;  // The waiter is on its way.
+        if (StoppableWait::stopped() || ready()) return false;
         stream_.wait(nullptr);
         return true;
     }
@@ -146,8 +145,10 @@ class RecvStream : public Stream {
         : Stream(fd, IoCode::recv_multi, ahead_max) {}
     /// The oldest bytes, with their buffer; not valid if there are none.
     PooledBuffer take() noexcept { return pop().bytes; }
-    /// Bytes that nobody wanted after all: they become the oldest again.
-    void give_back(PooledBuffer bytes) noexcept { put_back({OwnedFd(), std::move(bytes)}); }
+    /// Bytes that nobody wanted after all: they become the oldest again. There may be none left.
+    void give_back(PooledBuffer bytes) noexcept {
+        if (!bytes.empty()) put_back({OwnedFd(), std::move(bytes)});
+    }
 
     /// The oldest bytes, in place; empty if there are none.
     std::span<std::byte> front() const noexcept {

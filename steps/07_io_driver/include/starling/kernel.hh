@@ -140,9 +140,10 @@ class Kernel {
     virtual void reap(std::vector<IoCompletion>& into) noexcept = 0;
 
     /// Lends a buffer, which comes back with a completion of a recv_multi. At most kProvidedMax at
-    /// once.
+    /// once. \param index below kBuffersMax
     virtual void provide(std::uint32_t index, std::span<std::byte> memory) noexcept = 0;
-    static constexpr std::uint32_t kProvidedMax = 1024;  ///< See `provide`. A power of two.
+    static constexpr std::uint32_t kProvidedMax = 1024;     ///< See `provide`. A power of two.
+    static constexpr std::uint32_t kBuffersMax = 1U << 16;  ///< See `provide`.
 
     IoStats stats;  ///< The kernel counts its own calls, the driver the rest.
 };

@@ -12,7 +12,8 @@ Driver::Driver(std::unique_ptr<Kernel> kernel, const DriverOptions& options, con
     : kernel_(std::move(kernel)),
       name_(name),
       note_(std::move(note)),
-      buffers_(options.buffers, options.buffer_bytes) {
+      buffers_(std::clamp(options.buffers, 1U, Kernel::kBuffersMax),
+               std::max(options.buffer_bytes, 1U)) {
     kernel_->attach(wake_->fd());
 }
 
@@ -104,8 +105,9 @@ void Driver::handle(const IoCompletion& completion) noexcept {
     op.key = 0;
     op.in_flight_ = false;
     --in_flight_;
+    const bool closing = fd.closing;
     op.complete(completion);
-    fd.end_close();
+    if (closing) fd.end_close();
 }
 
 void Driver::park(TimePoint deadline) noexcept {

@@ -42,12 +42,12 @@ class ScriptedRing final : public Kernel {
     std::vector<Request> queue;  // Pushed, not yet taken by an enter.
     std::vector<Request> taken;  // Taken, ever, in order.
     int enters = 0;
-    int waits = 0;                          // Enters that slept.
-    std::vector<std::uint32_t> buffers;     // Provided, not used yet, in order.
+    int waits = 0;                       // Enters that slept.
+    std::vector<std::uint32_t> buffers;  // Provided, not used yet, in order.
 
     // What the kernel shall do.
-    int next_enter = 0;                     // A -errno: the next enter does nothing else.
-    std::function<void()> on_enter;         // Runs inside every enter: completions may come here.
+    int next_enter = 0;              // A -errno: the next enter does nothing else.
+    std::function<void()> on_enter;  // Runs inside every enter: completions may come here.
     void complete(std::uint64_t key, IoCompletion completion) {
         completion.key = key;
         events_.push_back(completion);
@@ -108,11 +108,11 @@ class ScriptedIo {
     ScriptedRing* ring_;  // The driver owns it.
 
   public:
-    explicit ScriptedIo(std::uint32_t room = 8)
+    explicit ScriptedIo(std::uint32_t room = 8,
+                        const DriverOptions& options = {.buffers = 8, .buffer_bytes = 64})
         : ring_(new ScriptedRing(room)),
           kernel(*ring_),
-          driver(*new Driver(std::unique_ptr<Kernel>(ring_),
-                                 {.buffers = 8, .buffer_bytes = 64})) {
+          driver(*new Driver(std::unique_ptr<Kernel>(ring_), options)) {
         keep(&driver);
     }
 

@@ -38,9 +38,13 @@ void IoOp::submit() {
 }
 
 void IoOp::cancel() {
+    // BEGIN 7.4: cancel
+    //| Have the driver cancel it: if it is in flight, and once only.
+    //= return todo_soft("7.4", "IoOp::cancel");
     if (!in_flight_ || cancelling_) return;
     cancelling_ = true;
     fd_->driver.cancel(*this);
+    // END 7.4
 }
 
 int IoOp::try_now() noexcept {

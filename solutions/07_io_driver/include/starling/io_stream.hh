@@ -83,9 +83,15 @@ class StreamWait : public StoppableWait<StreamWait> {
   private:
     friend StoppableWait<StreamWait>;
     bool withdraw() noexcept {
+        // BEGIN 7.4: stop a wait
+        //| The stream goes on, so there is nothing to cancel: it only has to forget the waiter, who
+        //| goes on at once (that is `true`). But who is stopped already, or has been posted because
+        //| the stream is ready, is on its way: false.
+        //= return todo_soft("7.4", "StreamWait::withdraw", false);
         if (StoppableWait::stopped() || ready()) return false;
         stream_.wait(nullptr);
         return true;
+        // END 7.4
     }
 
     detail::StreamOp& stream_;  // Borrows: the stream outlives its waiter.

@@ -1,21 +1,27 @@
 // A chat. Join it from another terminal with `nc 127.0.0.1 PORT`; if nobody does, two guests talk.
 //
-// One task per guest reads lines like straight-line code; everybody's line goes to everybody else.
+// One task per guest reads lines like straight-line code. Everybody's line goes into the channel of
+// everybody else, where a second task per guest takes it out: a stream has one writer at a time.
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
-#include <list>
+#include <memory>
+#include <optional>
+#include <starling/channel.hh>
 #include <starling/executor.hh>
 #include <starling/sleep.hh>
 #include <starling/tcp_listener.hh>
 #include <string>
+#include <vector>
 
 namespace starling {
 namespace {
 
+// Two tasks have one: what reads from it, and what writes to it.
 struct Guest {
     std::string name;
     TcpStream stream;
+    Sender<std::string> lines;  // What it is to be told.
 };
 
 class Chat {
@@ -34,25 +40,42 @@ class Chat {
     }
 
   private:
+    static constexpr std::size_t kLinesMax = 100;
+
     // A guest's whole life. Whatever ends it, its place at the table is free afterwards.
     Task<> talk(TcpStream stream) {
-        auto guest = guests_.emplace(guests_.end());
-        guest->stream = std::move(stream);
+        auto [sender, receiver] = channel<std::string>(kLinesMax);
+        const auto guest = std::make_shared<Guest>(Guest{"", std::move(stream), std::move(sender)});
+        spawn(tell(guest, std::move(receiver)), {.name = "guest's lines"}).detach();
+        guests_.push_back(guest);
         try {
-            co_await guest->stream.write_all("your name? ");
+            (void)guest->lines.try_send("your name? ");
             guest->name = co_await read_line(guest->stream);
-            co_await tell_all(guest->name + " is here\n");
+            tell_all(guest->name + " is here\n");
             for (;;) {
                 const std::string line = co_await read_line(guest->stream);
                 if (line.empty()) break;
-                co_await tell_all(guest->name + ": " + line + "\n");
+                tell_all(guest->name + ": " + line + "\n");
             }
         } catch (const std::exception& error) {
             std::printf("  (%s: %s)\n", guest->name.c_str(), error.what());
         }
-        const std::string name = guest->name;
-        guests_.erase(guest);
-        co_await tell_all(name + " has left\n");
+        std::erase(guests_, guest);
+        guest->lines = Sender<std::string>();  // The last one: its other task ends with that.
+        tell_all(guest->name + " has left\n");
+    }
+
+    // Writes to a guest, one line after the other, as fast as it reads.
+    static Task<> tell(std::shared_ptr<Guest> guest, Receiver<std::string> lines) {
+        try {
+            for (;;) {
+                const std::optional<std::string> line = co_await lines.recv();
+                if (!line) break;
+                co_await guest->stream.write_all(*line);
+            }
+        } catch (const std::exception&) {
+            // It has gone: the task that reads will notice.
+        }
     }
 
     // Up to the end of a line, or of the stream: then nothing.
@@ -71,23 +94,17 @@ class Chat {
         }
     }
 
-    // A guest that has gone meanwhile, or is not reading, holds nobody up for long.
-    Task<> tell_all(std::string text) {
+    // Nobody waits here: a guest that does not read misses lines, and holds nobody up.
+    void tell_all(const std::string& text) {
         std::printf("  %s", text.c_str());
         std::fflush(stdout);
-        for (Guest& guest : guests_) {
-            if (guest.name.empty()) continue;
-            guest.stream.set_write_deadline(Clock::steady().now() + std::chrono::milliseconds(100));
-            try {
-                co_await guest.stream.write_some(std::as_bytes(std::span(text)));
-            } catch (const std::exception&) {
-                // Its own task will notice.
-            }
+        for (const auto& guest : guests_) {
+            if (!guest->name.empty()) (void)guest->lines.try_send(text);
         }
     }
 
     TcpListener listener_;
-    std::list<Guest> guests_;
+    std::vector<std::shared_ptr<Guest>> guests_;
     int guests_so_far_ = 0;
 };
 
@@ -116,8 +133,9 @@ Task<> evening(int seconds) {
         auto ada = spawn(guest(chat.address(), {"Ada\n", "does this thread wait for us?\n",
                                                 "with how many threads?\n"}));
         co_await sleep(std::chrono::milliseconds(150));
-        auto charles = spawn(guest(
-            chat.address(), {"Charles\n", "no, it sleeps until one of us says something\n", "one\n"}));
+        auto charles =
+            spawn(guest(chat.address(),
+                        {"Charles\n", "no, it sleeps until one of us says something\n", "one\n"}));
         co_await ada;
         co_await charles;
     } else {

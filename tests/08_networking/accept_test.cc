@@ -159,10 +159,10 @@ struct ScriptedListener {
 TEST(Ex8_1_Errors, ConnectionThatFailsBeforeItIsAcceptedIsNoReasonToStop) {
     ScriptedListener world;
     TcpStream stream;
-    auto waiting = world.executor.spawn(
-        [&]() -> Task<> { stream = co_await world.listener->accept(); });
+    auto waiting =
+        world.executor.spawn([&]() -> Task<> { stream = co_await world.listener->accept(); });
     Story story("a connection fails before anybody has it: whose error is that?");
-    for (const int error : {ECONNABORTED, EPERM, EPROTO}) {
+    for (const int error : {ECONNABORTED, EPERM, EPROTO, EHOSTDOWN, ENETDOWN, ETIMEDOUT}) {
         world.answer(-error);
         story.step("the kernel answers the accept with an error: " +
                    std::generic_category().message(error));

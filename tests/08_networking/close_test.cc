@@ -107,6 +107,30 @@ TEST_P(Ex8_5_Close, PeerThatTalksOnIsNotListenedToForEver) {
     });
 }
 
+TEST_P(Ex8_5_Close, PeerThatNeverPausesIsNotListenedToForEver) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    world.executor().remove_source(world.driver());
+    world.executor().add_source(world.driver());  // Behind the timers, as where people use it.
+    world.run([&]() -> Task<> {
+        auto [ours, peer] = tcp_pair();
+        TcpStream stream(world.driver(), std::move(ours));
+        auto closing = spawn([&] { return stream.close_gracefully(seconds(2)); });
+        const std::string flood(20'000, 'x');
+        for (int i = 0; i < 1000 && !closing.done(); ++i) {
+            peer.send(flood);
+            world.poll_now();
+            world.clock().advance(milliseconds(10));
+            co_await yield();
+        }
+        Story story("a deadline ends what waits: what if there is always something to read?");
+        story.step("close gracefully, for 2 s at most; for 10 s the peer sends whatever fits");
+        story.expect("it has ended", true, closing.done());
+        peer.close();
+        co_await closing;
+    });
+}
+
 TEST_P(Ex8_5_Close, PeerThatIsGoneAlreadyIsNoError) {
     NetWorld world(GetParam());
     if (world.missing()) return;
@@ -207,6 +231,22 @@ TEST_P(Ex8_5_Close, ConnectionOfAStoppedAcceptIsClosedWithItsListener) {
     story.expect("open descriptors, afterwards as before", fds_before, open_fds());
 }
 
+TEST_P(Ex8_5_Close, DescriptorsAreClosedHoweverAStreamEnds) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    const int fds_before = open_fds();
+    world.run([&]() -> Task<> {
+        for (int i = 0; i < 20; ++i) {
+            auto [ours, peer] = tcp_pair();
+            TcpStream stream(world.driver(), std::move(ours));
+            TcpStream moved = std::move(stream);
+            if (i % 2 == 0) co_await moved.close();
+        }
+    });
+    world.settle();
+    EXPECT_EQ(fds_before, open_fds());
+}
+
 class Given8_Close : public testing::TestWithParam<TestDriver> {};
 INSTANTIATE_TEST_SUITE_P(On, Given8_Close, testing_support::all_drivers(),
                          testing_support::driver_label);
@@ -223,22 +263,6 @@ TEST_P(Given8_Close, HalfCloseEndsOneDirectionOnly) {
         EXPECT_EQ(2U, peer.send("ok")) << "the peer may go on";
         co_return;
     });
-}
-
-TEST_P(Given8_Close, DescriptorsAreClosedHoweverAStreamEnds) {
-    NetWorld world(GetParam());
-    if (world.missing()) return;
-    const int fds_before = open_fds();
-    world.run([&]() -> Task<> {
-        for (int i = 0; i < 20; ++i) {
-            auto [ours, peer] = tcp_pair();
-            TcpStream stream(world.driver(), std::move(ours));
-            TcpStream moved = std::move(stream);
-            if (i % 2 == 0) co_await moved.close();
-        }
-    });
-    world.settle();
-    EXPECT_EQ(fds_before, open_fds());
 }
 
 }  // namespace

@@ -316,6 +316,32 @@ TEST_P(Ex8_2_Read, PooledBufferIsTheReadersUntilItGoes) {
     });
 }
 
+TEST_P(Ex8_2_Read, BufferWithNothingLeftMayBeGivenBack) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    Story story("no byte was given back: what does a read that returns no byte mean?");
+    world.run([&]() -> Task<> {
+        auto [ours, peer] = tcp_pair();
+        TcpStream stream(world.driver(), std::move(ours));
+        peer.send("abc");
+        PooledBuffer buffer = co_await stream.read_buffer();
+        buffer.consume(3);
+        stream.give_back(std::move(buffer));
+        story.step("3 bytes are read as a buffer and used; the buffer is given back");
+        story.expect("something to look at", std::string(), std::string(stream.buffered()));
+        peer.send("def");
+        std::string text(64, '\0');
+        const std::size_t n = co_await stream.read(std::span(text));
+        story.step("3 more are sent");
+        story.expect("a read returns", std::string("def"), text.substr(0, n));
+        peer.shutdown_write();
+        stream.give_back(co_await stream.read_buffer());
+        const bool more = co_await stream.readable();
+        story.step("the end comes, as no buffer, and is given back");
+        story.expect("there is more", false, more);
+    });
+}
+
 TEST_P(Ex8_2_Read, StreamThatWaitsOwnsNoBuffer) {
     NetWorld world(GetParam());
     if (world.missing()) return;

@@ -21,8 +21,8 @@ class Ex8_3_Write : public testing::TestWithParam<TestDriver> {};
 INSTANTIATE_TEST_SUITE_P(On, Ex8_3_Write, testing_support::all_drivers(),
                          testing_support::driver_label);
 
-/// A pair whose kernel buffers are so small that a large send is always a short one. Unix sockets: with
-/// TCP, small windows mean waiting for its timers.
+/// A pair whose kernel buffers are so small that a large send is always a short one. Unix sockets:
+/// with TCP, small windows mean waiting for its timers.
 std::pair<TcpStream, PlainSocket> narrow_pair(Driver& driver) {
     std::array<int, 2> ends{};
     ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data());
@@ -93,7 +93,8 @@ TEST_P(Ex8_3_Write, ManyPiecesArriveInOrderAsOneText) {
     world.run([&]() -> Task<> {
         auto [ours, peer] = tcp_pair();
         TcpStream stream(world.driver(), std::move(ours));
-        const std::array<std::string_view, 6> pieces{"", "HTTP/1.1 ", "200 OK\r\n", "", "\r\n", "body"};
+        const std::array<std::string_view, 6> pieces{"", "HTTP/1.1 ", "200 OK\r\n",
+                                                     "", "\r\n",      "body"};
         co_await stream.write_all(pieces);
         EXPECT_EQ("HTTP/1.1 200 OK\r\n\r\nbody", peer.received());
         co_await stream.write_all(std::span<const std::string_view>());
@@ -180,7 +181,8 @@ TEST_P(Given8_Write, WriteSomeSaysHowMuchHasLeftEvenUnderRandomStops) {
         unsigned random = 99;
         for (int round = 0; round < 300; ++round) {
             random = random * 1664525 + 1013904223;
-            const auto piece = std::as_bytes(std::span(text)).subspan(sent, 1 + (random >> 16) % 9000);
+            const auto piece =
+                std::as_bytes(std::span(text)).subspan(sent, 1 + (random >> 16) % 9000);
             auto writer = spawn([&]() -> Task<> { sent += co_await stream.write_some(piece); });
             for (unsigned i = 0; i < (random >> 28) % 3; ++i) co_await yield();
             writer.abort();
@@ -228,92 +230,6 @@ TEST_P(Ex8_3_Write, BothDirectionsWorkAtOnce) {
         }));
         co_await testing_support::join(std::move(tasks));
         EXPECT_TRUE(got == text) << got.size() << " of " << text.size() << " bytes came back";
-    });
-}
-
-class Given8_Connect : public testing::TestWithParam<TestDriver> {};
-INSTANTIATE_TEST_SUITE_P(On, Given8_Connect, testing_support::all_drivers(),
-                         testing_support::driver_label);
-
-TEST_P(Given8_Connect, ConnectsOverFourAndSixAndUnix) {
-    NetWorld world(GetParam());
-    if (world.missing()) return;
-    world.run([&]() -> Task<> {
-        const std::string name = "unix:@starling-connect-" + std::to_string(::getpid());
-        for (const std::string& at : {std::string("127.0.0.1:0"), std::string("[::1]:0"), name}) {
-            const SocketAddress address = SocketAddress::parse(at);
-            OwnedFd probe(::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
-            if (!probe.valid() || ::bind(probe.get(), address.data(), address.size()) != 0) {
-                continue;  // This machine has no IPv6.
-            }
-            probe = OwnedFd();
-            TcpListener listener = TcpListener::bind(address);
-            TcpStream stream = co_await TcpStream::connect(listener.local_address());
-            EXPECT_EQ(listener.local_address(), stream.peer_address());
-        }
-    });
-}
-
-TEST_P(Given8_Connect, NobodyListensIsAnErrorThatNamesTheCall) {
-    NetWorld world(GetParam());
-    if (world.missing()) return;
-    world.run([&]() -> Task<> {
-        const SocketAddress address =
-            TcpListener::bind(SocketAddress::loopback()).local_address();
-        try {
-            TcpStream stream = co_await TcpStream::connect(address);
-            ADD_FAILURE() << "connected to nobody";
-        } catch (const std::system_error& error) {
-            EXPECT_EQ(ECONNREFUSED, error.code().value());
-            EXPECT_TRUE(std::string_view(error.what()).starts_with("connect"));
-        }
-    });
-}
-
-TEST_P(Given8_Connect, ConnectGivesUpAfterItsTimeout) {
-    NetWorld world(GetParam());
-    if (world.missing()) return;
-    const int fds_before = testing_support::open_fds();
-    world.run([&]() -> Task<> {
-        // A listener whose queue is full leaves further clients waiting.
-        OwnedFd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-        const SocketAddress any = SocketAddress::loopback();
-        ::bind(listener.get(), any.data(), any.size());
-        ::listen(listener.get(), 0);
-        const SocketAddress address = SocketAddress::local_of(listener.get());
-        std::vector<OwnedFd> filling;
-        for (int i = 0; i < 8; ++i) {
-            filling.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-            ::connect(filling.back().get(), address.data(), address.size());
-        }
-        try {
-            TcpStream stream =
-                co_await TcpStream::connect(address, {.timeout = std::chrono::milliseconds(200)});
-            ADD_FAILURE() << "there was no room for it";
-        } catch (const TimedOut&) {
-        }
-        EXPECT_GE(world.elapsed_ms(), 200);
-    });
-    world.settle();
-    EXPECT_EQ(fds_before, testing_support::open_fds());
-}
-
-TEST_P(Given8_Connect, SmallWritesLeaveAtOnceUnlessAskedOtherwise) {
-    NetWorld world(GetParam());
-    if (world.missing()) return;
-    world.run([&]() -> Task<> {
-        TcpListener listener = TcpListener::bind(SocketAddress::loopback());
-        TcpStream stream = co_await TcpStream::connect(listener.local_address());
-        stream.set_nodelay(false);
-        stream.set_nodelay(true);
-        try {
-            auto [a, b] = tcp_pair();
-            TcpStream udp(world.driver(), OwnedFd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)));
-            udp.set_nodelay(true);
-            ADD_FAILURE() << "that is no TCP socket";
-        } catch (const std::system_error& error) {
-            EXPECT_TRUE(std::string_view(error.what()).starts_with("setsockopt"));
-        }
     });
 }
 

@@ -15,8 +15,9 @@ bool out_of_resources(int error) noexcept {
 
 // Errors of the one connection that was about to be accepted (accept(2)).
 bool connection_failed(int error) noexcept {
-    return error == -ECONNABORTED || error == -EPROTO || error == -ENETDOWN ||
-           error == -EHOSTUNREACH || error == -ENETUNREACH || error == -EPERM;
+    return error == -ECONNABORTED || error == -EPROTO || error == -ENOPROTOOPT ||
+           error == -ENETDOWN || error == -ENETUNREACH || error == -EHOSTDOWN ||
+           error == -EHOSTUNREACH || error == -ETIMEDOUT || error == -EPERM;
 }
 
 }  // namespace

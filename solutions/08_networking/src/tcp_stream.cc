@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <starling/tcp_stream.hh>
 
 namespace starling {
@@ -39,7 +38,7 @@ Task<std::size_t> TcpStream::read(std::span<std::byte> into) {
     if (!more) co_return 0;
     const std::span<std::byte> oldest = in_->front();
     const std::size_t size = std::min(oldest.size(), into.size());
-    std::memcpy(into.data(), oldest.data(), size);
+    std::copy_n(oldest.data(), size, into.data());
     consume(size);
     co_return size;
     // END 8.2
@@ -108,17 +107,19 @@ CloseOp TcpStream::close() noexcept {
 Task<> TcpStream::close_gracefully(Duration limit) {
     // BEGIN 8.5: let the peer read to the end
     //| Half-close; then wait for the peer's end of stream and drop what it still sends, but no longer than
-    //| until `limit` from now. A peer that has gone away already, or is too slow, is no error here. At
-    //| last close, also when the task has been stopped: `shield`. A stop arrives as `Cancelled`, which is
-    //| no `std::exception`; here it ends the reading only and need not be rethrown: the task's next await
-    //| throws it again.
+    //| until `limit` from now: also if it sends so fast that nothing ever waits for the deadline. A peer
+    //| that has gone away already, or is too slow, is no error here. At last close, also when the task has
+    //| been stopped: `shield`. A stop arrives as `Cancelled`, which is no `std::exception`; here it ends
+    //| the reading only and need not be rethrown: the task's next await throws it again.
     //= todo("8.5", "TcpStream::close_gracefully");
     try {
         shutdown_write();
-        set_read_deadline(service<TimerService>("close_gracefully").after(limit));
-        for (;;) {
-            const bool more = co_await shield(readable());
-            if (!more) break;
+        const TimerService& timers = service<TimerService>("close_gracefully");
+        const TimePoint end = timers.after(limit);
+        set_read_deadline(end);
+        bool more = true;
+        while (more && timers.now() <= end) {
+            more = co_await shield(readable());
             consume(buffered().size());
         }
     } catch (const std::exception&) {

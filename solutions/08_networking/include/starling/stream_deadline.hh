@@ -1,11 +1,10 @@
 // StreamDeadline: when a stream's reads, or its writes, have to be over.
 //
-//     set(t)      often only a number is stored
-//     begin(op)   an operation waits from now on
-//       └─ timer ──►   resume(): it is late, so it is stopped, and ends like anything that is
-//       stopped;
-//                      if it has been given more time, the timer is set again
-//     end(op)     it waits no longer
+//     set(t)         often only a number is stored
+//     begin(op)      an operation waits from now on
+//       └─ timer ──► resume(): it is late, so it is stopped, and ends as whatever is stopped does;
+//                    if it has been given more time, the timer is set again
+//     end(op)        it waits no longer
 //
 // A deadline belongs to the stream and stays until it is set anew, so one deadline covers the many
 // reads of one message. Moving it further away costs a store: the timer fires early and is set
@@ -55,9 +54,10 @@ class StreamDeadline final : private Continuation, public Pooled {
     /// Whether what began last was stopped here.
     bool late() const noexcept { return late_; }
 
+  private:
+    friend class TcpStream;
     /// Lets go of a deadline: it goes now, or as soon as no queue holds it. \pre nothing waits
     struct Release {
-        /// Frees it, sooner or later.
         void operator()(StreamDeadline* self) const noexcept {
             self->timer_.cancel();
             self->released_ = true;
@@ -65,11 +65,10 @@ class StreamDeadline final : private Continuation, public Pooled {
         }
     };
 
-  private:
     /// The timer has fired.
     void resume() noexcept override {
         if (released_) return delete this;
-        if (op_ == nullptr) return;
+        if (op_ == nullptr || try_service<TimerService>() == nullptr) return;
         // BEGIN 8.4: the timer has fired
         //| Whoever waits is `late_`: ask it to stop (`stop_(op_)`). It goes on when it has ended, not
         //| here: it may have been faster. But if the deadline has moved away in the meantime, it still has

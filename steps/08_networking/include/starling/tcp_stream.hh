@@ -2,8 +2,7 @@
 //
 //     kernel ──► pool buffers ──► read-ahead ──► read(): copied into your memory
 //                                      │   └──► read_buffer(): the buffer itself
-//                                      └──────► readable(), buffered(), consume(): looked at in
-//                                      place
+//                                      └──────► readable(), buffered(), consume(): in place
 //     your memory ──► write_some(), write_all() ──► kernel
 //
 // A read takes bytes out of the read-ahead only when it returns them. One that is stopped, or whose
@@ -16,6 +15,7 @@
 // Affinity: owner shard.
 #pragma once
 
+#include <cassert>
 #include <optional>
 #include <span>
 #include <starling/driver.hh>
@@ -82,7 +82,10 @@ class TcpStream {
     Task<PooledBuffer> read_buffer();
     /// Waits until something is there: true if `buffered` has bytes, false at the end of the
     /// stream.
-    ReadableOperation readable() { return {*in_, *read_deadline_}; }
+    ReadableOperation readable() {
+        assert(valid() && "a read of a stream that is not connected, or was closed");
+        return {*in_, *read_deadline_};
+    }
     /// Bytes that have arrived, in place; not all of them need be in one piece. Valid until
     /// consumed.
     std::string_view buffered() const noexcept {

@@ -1,0 +1,242 @@
+// 8.4: one deadline serves many operations, is moved often, and passes seldom.
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <starling/net_world.hh>
+#include <starling/sleep.hh>
+#include <starling/story.hh>
+#include <starling/tcp_stream.hh>
+
+#include "read_once.hh"
+
+namespace starling {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using testing_support::NetWorld;
+using testing_support::read_once;
+using testing_support::Story;
+using testing_support::tcp_pair;
+using testing_support::TestDriver;
+
+class Ex8_4_MovingDeadline : public testing::TestWithParam<TestDriver> {};
+INSTANTIATE_TEST_SUITE_P(On, Ex8_4_MovingDeadline, testing_support::all_drivers(),
+                         testing_support::driver_label);
+
+TEST_P(Ex8_4_MovingDeadline, OneDeadlineCoversManyReads) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    Story story("the peer sends a byte every second: when does your deadline pass?");
+    world.run([&]() -> Task<> {
+        auto [ours, peer] = tcp_pair();
+        TcpStream stream(world.driver(), std::move(ours));
+        stream.set_read_deadline(world.clock().now() + milliseconds(3500));
+        auto reader = spawn([&]() -> Task<std::string> {
+            std::string all;
+            for (;;) {
+                const std::string got = co_await read_once(stream);
+                if (got == "timed out") break;
+                all += got;
+            }
+            co_return all;
+        });
+        for (int i = 0; i < 6; ++i) {
+            co_await sleep(seconds(1));
+            peer.send("x");
+        }
+        story.step("a deadline of 3.5 s; the peer sends a byte at each second, six times");
+        story.expect("the reads have ended by then", true, reader.done());
+        const std::string all = co_await reader;
+        story.expect("bytes that came before the deadline", std::string("xxx"), all);
+        stream.set_read_deadline(StreamDeadline::kNever);
+        peer.shutdown_write();
+        std::string rest;
+        for (std::string got; got != "end"; got = co_await read_once(stream)) rest += got;
+        story.expect("the others wait for reads with another deadline", std::string("xxx"), rest);
+    });
+}
+
+TEST_P(Ex8_4_MovingDeadline, DeadlineThatMovesAwayEndsNothingEarly) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    world.run([&]() -> Task<> {
+        auto [ours, peer] = tcp_pair();
+        TcpStream stream(world.driver(), std::move(ours));
+        stream.set_read_deadline(world.clock().now() + seconds(1));
+        auto reader = spawn([&] { return read_once(stream); });
+        co_await sleep(milliseconds(500));
+        stream.set_read_deadline(world.clock().now() + seconds(60));
+        co_await sleep(seconds(59));
+        EXPECT_FALSE(reader.done()) << "it was moved to a minute from then";
+        const std::string got = co_await reader;
+        EXPECT_EQ("timed out", got);
+        EXPECT_GE(world.elapsed_ms(), 60'500);
+        EXPECT_LE(world.elapsed_ms(), 60'503);
+    });
+}
+
+TEST_P(Ex8_4_MovingDeadline, DeadlineThatMovesCloserIsKept) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    world.run([&]() -> Task<> {
+        auto [ours, peer] = tcp_pair();
+        TcpStream stream(world.driver(), std::move(ours));
+        stream.set_read_deadline(world.clock().now() + std::chrono::hours(1));
+        auto reader = spawn([&] { return read_once(stream); });
+        co_await sleep(milliseconds(500));
+        stream.set_read_deadline(world.clock().now() + seconds(1));
+        const std::string got = co_await reader;
+        Story story("the timer is armed already: is it early enough?");
+        story.step("a read waits; its deadline is an hour away");
+        story.step("half a second later the deadline is set to one second from then");
+        story.expect("the read ends with", std::string("timed out"), got);
+        story.expect("and by then, no more than 1503 ms have passed", true,
+                     world.elapsed_ms() <= 1503);
+    });
+}
+
+TEST_P(Ex8_4_MovingDeadline, FirstDeadlineMayComeWhileAReadWaits) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    world.run([&]() -> Task<> {
+        auto [ours, peer] = tcp_pair();
+        TcpStream stream(world.driver(), std::move(ours));
+        auto [others, other_peer] = tcp_pair();
+        TcpStream other(world.driver(), std::move(others));
+        other.set_read_deadline(StreamDeadline::kNever);  // It is another stream's affair.
+        auto reader = spawn([&] { return read_once(stream); });
+        co_await sleep(seconds(60));
+        stream.set_read_deadline(world.clock().now() + seconds(1));
+        const std::string got = co_await reader;
+        EXPECT_EQ("timed out", got);
+        EXPECT_LE(world.elapsed_ms(), 61'003);
+    });
+}
+
+TEST_P(Ex8_4_MovingDeadline, ReadThatBeginsTooLateEndsAtOnce) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    world.run([&]() -> Task<> {
+        auto [ours, peer] = tcp_pair();
+        TcpStream stream(world.driver(), std::move(ours));
+        stream.set_read_deadline(world.clock().now() + seconds(1));
+        co_await sleep(seconds(2));
+        const std::string got = co_await read_once(stream);
+        EXPECT_EQ("timed out", got);
+        EXPECT_LE(world.elapsed_ms(), 2003) << "there was nothing to wait for";
+    });
+}
+
+TEST_P(Ex8_4_MovingDeadline, ReadAfterATimeoutWorksLikeAnyOther) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    world.run([&]() -> Task<> {
+        auto [ours, peer] = tcp_pair();
+        TcpStream stream(world.driver(), std::move(ours));
+        for (int round = 0; round < 3; ++round) {
+            stream.set_read_deadline(world.clock().now() + seconds(1));
+            const std::string got = co_await read_once(stream);
+            EXPECT_EQ("timed out", got);
+            stream.set_read_deadline(StreamDeadline::kNever);
+            auto reader = spawn([&] { return read_once(stream); });
+            co_await sleep(seconds(10));
+            peer.send("hello");
+            const std::string hello = co_await reader;
+            EXPECT_EQ("hello", hello);
+        }
+    });
+}
+
+TEST_P(Ex8_4_MovingDeadline, StopAfterATimeoutIsNoTimeout) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    world.run([&]() -> Task<> {
+        auto [ours, peer] = tcp_pair();
+        TcpStream stream(world.driver(), std::move(ours));
+        stream.set_read_deadline(world.clock().now() + seconds(1));
+        const std::string got = co_await read_once(stream);
+        EXPECT_EQ("timed out", got);
+        stream.set_read_deadline(StreamDeadline::kNever);
+        auto reader = spawn([&] { return read_once(stream); });
+        co_await sleep(seconds(1));
+        reader.abort();
+        try {
+            const std::string second = co_await reader;
+            ADD_FAILURE() << "its task was stopped, and the read says: " << second;
+        } catch (const TaskAborted&) {
+        }
+    });
+}
+
+TEST_P(Ex8_4_MovingDeadline, StreamMayGoWhileItsTimerIsArmed) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    world.run([&]() -> Task<> {
+        for (int i = 0; i < 50; ++i) {
+            auto [ours, peer] = tcp_pair();
+            TcpStream stream(world.driver(), std::move(ours));
+            stream.set_read_deadline(world.clock().now() + milliseconds(i % 3));
+            auto reader = spawn([&] { return read_once(stream); });
+            if (i % 2 == 0) co_await sleep(milliseconds(1));
+            reader.abort();
+            try {
+                co_await reader;
+            } catch (const TaskAborted&) {
+            }
+        }
+        co_await sleep(seconds(1));
+    });
+}
+
+TEST_P(Ex8_4_MovingDeadline, DeadlineThatPassesWhileEverythingEndsHarmsNobody) {
+    const auto driver = testing_support::make_test_driver(GetParam());
+    if (driver == nullptr) return;
+    VirtualClock clock;
+    auto [ours, peer] = tcp_pair();
+    std::optional<TcpStream> stream;
+    Executor executor({.parker = driver.get(), .clock = &clock, .batch_max = 1});
+    executor.add_source(*driver);
+    provide_service(executor.env(), driver.get());
+    std::optional<TimerService> timers(executor);
+    {
+        Executor::Enter scope(executor);
+        stream.emplace(*driver, std::move(ours));
+        stream->set_read_deadline(clock.now() + milliseconds(10));
+    }
+    executor.spawn([&] { return read_once(*stream); }, {.name = "reader"}).detach();
+    executor
+        .spawn(
+            []() -> Task<> {
+                for (;;) co_await yield();
+            },
+            {.name = "busy"})
+        .detach();
+    for (int i = 0; i < 10; ++i) executor.run_once();
+    clock.advance(milliseconds(20));
+    executor.run_once();  // The deadline stands behind the busy task in the queue.
+    timers.reset();
+    executor.end_tasks();
+    EXPECT_EQ(0U, executor.live_tasks());
+}
+
+TEST_P(Ex8_4_MovingDeadline, DeadlineThatMovesWithEveryMessageCostsNoTimer) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    world.run([&]() -> Task<> {
+        auto [ours, peer] = tcp_pair();
+        TcpStream stream(world.driver(), std::move(ours));
+        const auto resumed = world.executor().stats().resumed;
+        for (int i = 0; i < 1000; ++i) {
+            stream.set_read_deadline(world.clock().now() + seconds(60));
+            peer.send("x");
+            const std::string got = co_await read_once(stream);
+            EXPECT_EQ("x", got);
+        }
+        const auto extra = world.executor().stats().resumed - resumed;
+        EXPECT_LT(extra, 2100U) << "a read resumes its task; what else ran so often?";
+    });
+}
+
+}  // namespace
+}  // namespace starling

@@ -40,15 +40,17 @@ class StreamDeadline final : private Continuation, public Pooled {
     /// `op` is about to start: it has a `stop()`. If its time is over already, it learns so with
     /// the next poll. Borrows: until `end`.
     template <class Op>
-    void begin(Op& op) {
-        op_ = &op;
-        stop_ = [](void* waiting) noexcept { static_cast<Op*>(waiting)->stop(); };
-        late_ = false;
-        fire_in_time();
+    void begin([[maybe_unused]] Op& op) {
+        // BEGIN 8.4: somebody waits
+        // Remember who waits and how it is stopped: `stop_` gets `op_` back, which has forgotten its
+        // type. It is not `late_` yet, whatever the one before was. From now on the timer matters.
+        // END 8.4
     }
     /// `op` has ended, or goes.
-    void end(const void* op) noexcept {
-        if (op_ == op) op_ = nullptr;
+    void end([[maybe_unused]] const void* op) noexcept {
+        // BEGIN 8.4: nobody waits
+        // Forget it. Another may have begun since: that one still waits.
+        // END 8.4
     }
     /// Whether what began last was stopped here.
     bool late() const noexcept { return late_; }
@@ -87,7 +89,7 @@ class StreamDeadline final : private Continuation, public Pooled {
     TimePoint deadline_ = kNever;
     Timer timer_;
     void* op_ = nullptr;  // Borrows: until `end`. What waits.
-    void (*stop_)(void* op) noexcept = nullptr;
+    [[maybe_unused]] void (*stop_)(void* op) noexcept = nullptr;  // Unused until 8.4.
     bool late_ = false;
     bool released_ = false;
 };
@@ -108,15 +110,19 @@ class StreamOperation {
     bool ready() { return op_.ready(); }
     /// Begins. `c` is posted when it has ended. \pre not ready
     void start(Continuation& c) {
-        deadline_.begin(op_);
+        // BEGIN 8.4: it waits
+        // Have the deadline know of `op_`, before it starts: this may be gone afterwards.
+        // END 8.4
         op_.start(c);
     }
     /// Whether it was stopped, and not by its deadline.
     bool stopped() const noexcept { return op_.stopped() && !deadline_.late(); }
     /// The result. \throws TimedOut; what the operation throws
     auto finish() {
-        deadline_.end(&op_);
-        if (deadline_.late() && op_.stopped()) throw TimedOut();
+        // BEGIN 8.4: it has ended
+        // It waits no longer. TimedOut if the deadline has stopped it; otherwise its own result is
+        // the result: see below.
+        // END 8.4
         return op_.finish();
     }
 

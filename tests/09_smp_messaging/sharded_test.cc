@@ -50,10 +50,11 @@ TEST(Ex9_2_OneWay, AFullLaneGivesTheFunctionBack) {
 TEST(Ex9_2_OneWay, AnExceptionGoesToTheHook) {
     static int ignored;
     ignored = 0;
-    auto previous = set_ignored_exception_hook([](const std::exception_ptr&) noexcept { ++ignored; });
+    auto previous =
+        set_ignored_exception_hook([](const std::exception_ptr&) noexcept { ++ignored; });
     VirtualShards shards(2);
     run_on_0(shards, []() -> Task<> {
-        send_to(1, [] { throw 1; });
+        EXPECT_FALSE(send_to(1, [] { throw 1; }));
         co_return;
     });
     set_ignored_exception_hook(previous);
@@ -70,7 +71,8 @@ TEST(Ex9_3_OneWay, DuringTheShutdownTheFunctionIsGivenBack) {
         auto refused = send_to(1, [&called, cargo = std::move(cargo)] { called = *cargo; });
         EXPECT_TRUE(refused.has_value());
         if (refused) (*refused)();  // The sender still has what it wanted to send.
-        co_await submit_to(1, [&] { ++called; });  // Whoever waits for an answer is served to the end.
+        co_await submit_to(1,
+                           [&] { ++called; });  // Whoever waits for an answer is served to the end.
     });
     EXPECT_EQ(called, 6);
 }
@@ -164,8 +166,8 @@ TEST(Ex9_3_Sharded, EachShardMakesUsesAndDestroysItsOwn) {
         counters.local().add(1);
         EXPECT_EQ(co_await counters.invoke_on(1, [](Counter& c) { return c.add(5); }), 15);
         co_await counters.invoke_on_all([](Counter& c) { c.add(100); });
-        const int total = co_await counters.map_reduce([](Counter& c) { return c.add(0); }, 0,
-                                                       std::plus<>());
+        const int total =
+            co_await counters.map_reduce([](Counter& c) { return c.add(0); }, 0, std::plus<>());
         co_await counters.stop();
         co_return total;
     });
@@ -211,6 +213,47 @@ TEST(Ex9_3_Sharded, MapReduceGoesByShardNumber) {
         co_return all;
     });
     EXPECT_EQ(text, "=1234");
+}
+
+TEST(Ex9_3_Sharded, AnswersOfYesAndNoAreReducedToo) {
+    VirtualShards shards(3);
+    const bool all_odd = run_on_0(shards, []() -> Task<bool> {
+        Sharded<int> ints;
+        co_await ints.start(1);
+        const bool all =
+            co_await ints.map_reduce([](int& i) { return i % 2 == 1; }, true, std::logical_and<>());
+        co_await ints.stop();
+        co_return all;
+    });
+    EXPECT_TRUE(all_odd);
+}
+
+TEST(Ex9_3_Sharded, AStopThatTakesNoTimeIsCalledToo) {
+    VirtualShards shards(3);
+    static int stopped;
+    stopped = 0;
+    struct Plain {
+        void stop() { ++stopped; }
+    };
+    run_on_0(shards, []() -> Task<> {
+        Sharded<Plain> plain;
+        co_await plain.start();
+        co_await plain.stop();
+    });
+    EXPECT_EQ(stopped, 3);
+}
+
+TEST(Ex9_3_Sharded, StoppingTwiceIsStoppingOnce) {
+    VirtualShards shards(2);
+    std::vector<std::string> log;
+    run_on_0(shards, [&]() -> Task<> {
+        Sharded<Counter> counters;
+        co_await counters.stop();  // Clean-up that does not know how far its function has come.
+        co_await counters.start(std::ref(log), 0);
+        co_await counters.stop();
+        co_await counters.stop();
+    });
+    EXPECT_EQ(log.size(), 6u) << "made, stopped and gone on both shards";
 }
 
 TEST(Ex9_3_Sharded, ItIsStoppedEvenIfTheCallerIsBeingStopped) {
@@ -312,9 +355,7 @@ TEST(Ex9_3_ForeignPtr, AssigningLetsGoOfTheOldObject) {
     std::vector<unsigned> died_on;
     run_on_0(shards, [&]() -> Task<> {
         auto a = make_foreign<Noting>(died_on);
-        auto b = co_await submit_to(1, [&] {
-            return make_foreign<Noting>(died_on);
-        });
+        auto b = co_await submit_to(1, [&] { return make_foreign<Noting>(died_on); });
         a = std::move(b);
         EXPECT_EQ(died_on, std::vector{0u});
     });

@@ -43,8 +43,7 @@ class TimerService final : public EventSource {
     /// time.
     TimePoint after(Duration delay) const noexcept {
         if (delay <= Duration::zero()) return now();
-        const TimePoint time = executor_.clock().now();  // The turn's would make it fire early.
-        return delay > TimePoint::max() - time ? TimePoint::max() : time + delay;
+        return later(executor_.clock().now(), delay);  // The turn's would make it fire early.
     }
 
     /// What is armed here. For pictures.

@@ -106,8 +106,9 @@ class Runtime::Builder {
     Builder& parking(bool on) { return set(options_.parking, on); }
     /// Sleep no longer than this at a time. By default as long as nothing happens.
     Builder& park_timeout(Duration longest) { return set(options_.park_timeout, longest); }
-    /// Poll for this long before sleeping. By default 20 µs if there are several shards on as many
-    /// CPUs: less than a sleeping thread takes to wake.
+    /// Poll for this long before sleeping, and before this shard may end. By default 20 µs if there
+    /// are several shards on as many CPUs: less than a sleeping thread takes to wake. For ever is
+    /// parking(false).
     Builder& spin(Duration time) { return set(options_.spin, time); }
     /// During `run`, SIGINT and SIGTERM stop the runtime; a second one of a kind has its default
     /// effect. One runtime of a process at a time.

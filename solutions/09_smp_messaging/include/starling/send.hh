@@ -41,7 +41,7 @@ class OneWay final : public Message, public Pooled {
 /// \pre shard < shard_count(). \throws std::logic_error outside of a shard
 template <class F>
     requires std::is_void_v<std::invoke_result_t<F&>>
-std::optional<F> send_to(unsigned shard, F f) {
+[[nodiscard]] std::optional<F> send_to(unsigned shard, F f) {
     Mailbox& here = mailbox("send_to");
     if (here.smp().closing() || !here.has_credit(shard)) return f;
     here.send(shard, *new detail::OneWay<F>(std::move(f)));

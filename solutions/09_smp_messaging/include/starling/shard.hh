@@ -75,7 +75,7 @@ class Shard final : private EventSource {
         }
     }
     /// From now on the shutdown timeout runs: who is still alive when it ends is reported.
-    void expect_end() noexcept { report_at_ = executor_.now() + options_.shutdown_timeout; }
+    void expect_end() noexcept { report_at_ = later(executor_.now(), options_.shutdown_timeout); }
 
   private:
     void poll() noexcept override {

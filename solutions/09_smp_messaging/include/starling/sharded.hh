@@ -110,10 +110,12 @@ class Sharded {
         std::rethrow_exception(error);
     }
 
-    /// Awaits `T::stop()`, if there is one, on every shard; when all have ended, destroys them:
-    /// until then they may ask each other. Runs to its end even if its caller is stopped.
-    /// \throws the first exception of a `T::stop()`, by shard
+    /// Calls `T::stop()`, if there is one, on every shard, and awaits what that gives; when all
+    /// have ended, destroys them: until then they may ask each other. Nothing if none was started.
+    /// Runs to its end even if its caller is stopped. \throws the first exception of a `T::stop()`,
+    /// by shard
     Task<> stop() {
+        if (instances_.empty()) co_return;
         std::exception_ptr error;
         try {
             co_await shield(starling::invoke_on_all([this] { return stop_mine(); }));
@@ -145,7 +147,8 @@ class Sharded {
     template <class Map, class R, class Reduce>
     Task<R> map_reduce(Map map, R initial, Reduce reduce) {
         auto mapped = co_await this->invoke_on_all(std::move(map));
-        for (auto& value : mapped) initial = reduce(std::move(initial), std::move(value));
+        // A vector<bool> has no element to refer to: hence &&.
+        for (auto&& value : mapped) initial = reduce(std::move(initial), std::move(value));
         co_return initial;
     }
 
@@ -154,7 +157,12 @@ class Sharded {
 
     Task<> stop_mine() {
         if constexpr (requires(T& t) { t.stop(); }) {
-            if (mine() != nullptr) co_await mine()->stop();
+            if (mine() == nullptr) co_return;
+            if constexpr (requires(T& t) { as_operation(t.stop()); }) {
+                co_await mine()->stop();
+            } else {
+                mine()->stop();
+            }
         }
         co_return;
     }

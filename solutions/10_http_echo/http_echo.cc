@@ -3,7 +3,7 @@
 //     http_echo --port 8080 --shards 2 --driver auto
 //
 //     GET  /         a page that lists the ten layers
-//     any  /echo     the request's body; without one, the request itself
+//     any  /echo     the request's body; a GET without one gets itself
 //     GET  /health   "ok"
 //     GET  /stats    counters of every shard, as JSON
 //
@@ -87,7 +87,7 @@ Options parse(int argc, char** argv) {
         } else if (name == "--port") {
             options.port = number<std::uint16_t>(name, value(), 65535);
         } else if (name == "--shards") {
-            options.shards = number<unsigned>(name, value(), 1024);
+            options.shards = number<unsigned>(name, value(), 256);
         } else if (name == "--driver") {
             options.driver = driver_kind(value());
         } else if (name == "--max-body") {

@@ -84,19 +84,44 @@ TEST(Ex10_3_Answer, SaysHowTheConnectionGoesOn) {
 
 TEST(Ex10_3_Answer, LengthThatIsNotKnownIsChunkedOrEndsWithTheConnection) {
     auto begin = [](HttpExchange& x) { x.begin(200, "text/plain", {}); };
-    EXPECT_EQ("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n",
-              answer_to(kGet, begin));
+    EXPECT_EQ(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "0\r\n\r\n",
+        answer_to(kGet, begin));
     EXPECT_EQ("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n",
               answer_to(kOldKeep, begin));
 }
 
-TEST(Ex10_3_Answer, HandlerThatThrowsBehindItIsNotAnsweredAgain) {
-    EXPECT_EQ(whole(kGet, 200, "hello"), answer_to(kGet,
-                                                   [](HttpExchange& x) {
-                                                       x.send(200, "text/plain", "hello");
-                                                       throw std::runtime_error("a handler's bug");
-                                                   }))
+constexpr std::string_view kFailed = "HTTP/1.1 500 Internal Server Error\r\n";
+
+TEST(Ex10_4_Answer, HandlerThatThrowsBehindItHasNotAnswered) {
+    const std::string text = answer_to(kGet, [](HttpExchange& x) {
+        x.send(200, "text/plain", "hello");
+        throw std::runtime_error("a handler's bug");
+    });
+    EXPECT_TRUE(text.starts_with(kFailed))
+        << "nobody has seen the answer yet: is it still what the handler wants to say?\n"
+        << text;
+    EXPECT_EQ(text.npos, text.find("200 OK"))
         << "which of two answers would the client take for the next request's?";
+}
+
+TEST(Ex10_4_Answer, NoAnswerAndHalfAnAnswerAreNone) {
+    EXPECT_TRUE(answer_to(kGet, [](HttpExchange&) {}).starts_with(kFailed));
+    const std::string half =
+        answer_to(kGet, [](HttpExchange& x) { x.begin(200, "text/plain", 5); });
+    EXPECT_TRUE(half.starts_with(kFailed))
+        << "five bytes were announced, and none came: whose bytes would the client take for them?\n"
+        << half;
+}
+
+TEST(Ex10_3_Answer, TheLastOfTwoCounts) {
+    const std::string text = answer_to(kGet, [](HttpExchange& x) {
+        x.send(200, "text/plain", "hello");
+        x.send(404, "text/plain", "");
+    });
+    EXPECT_EQ("HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n\r\n",
+              text);
 }
 
 TEST(Ex10_3_Answer, FurtherFieldsAreAdded) {

@@ -75,6 +75,20 @@ TEST(Ex10_2_Chunked, BadChunksAreRefused) {
     }
 }
 
+TEST(Ex10_2_Chunked, RefusedLineIsRefusedAgain) {
+    // As long as the chunk that it announces, so that it could pass for it.
+    const std::string extension(BodyDecoder::kExtraBytesMax, 'x');
+    const std::string line = "2005;" + extension + "\r\n";
+    const std::string bytes = "1\r\nb\r\n" + line + std::string(0x2005, 'a') + "\r\n0\r\n\r\n";
+    BodyDecoder decoder(std::nullopt, 1 << 20);
+    std::string_view rest = bytes;
+    EXPECT_EQ("b", decoder.take(rest));
+    for (int attempt = 1; attempt <= 2; ++attempt) {
+        EXPECT_THROW(decoder.take(rest), HttpError)
+            << "attempt " << attempt << ": whoever reads on after an error finds another body";
+    }
+}
+
 TEST(Ex10_2_Chunked, EndlessExtensionsAndTrailersAreRefused) {
     const std::string much(2 * BodyDecoder::kExtraBytesMax, 'x');
     EXPECT_EQ(413, take_body("5;" + much, 100).error);

@@ -69,10 +69,12 @@ std::string_view BodyDecoder::take_data(std::string_view& input) {
 }
 
 // Extensions and trailers are read over; their syntax is checked only as far as it could mislead.
+// The state moves on last: a line that is refused once is refused again.
 void BodyDecoder::take_line(std::string_view line) {
     refuse_if(!line.ends_with("\r\n"), 400, "a line in the body ends with LF alone");
     line.remove_suffix(2);
     refuse_if(has_control(line), 400, "a control character between chunks");
+    State next = State::size;
     if (state_ == State::size) {
         const char* const begin = line.data();
         const auto [end, error] = std::from_chars(begin, begin + line.size(), left_, 16);
@@ -81,16 +83,16 @@ void BodyDecoder::take_line(std::string_view line) {
         refuse_if(!number || !(line.empty() || line[0] == ';'), 400,
                   "the body is not well chunked");
         refuse_if(error != std::errc() || left_ > budget_, 413, "the body is too long");
-        budget_ -= left_;
-        state_ = left_ > 0 ? State::data : State::trailer;
+        next = left_ > 0 ? State::data : State::trailer;
     } else if (state_ == State::trailer) {
-        if (line.empty()) state_ = State::done;
+        next = line.empty() ? State::done : State::trailer;
     } else {
         refuse_if(!line.empty(), 400, "a chunk is longer than announced");
-        state_ = State::size;
     }
     extra_bytes_ += line.size();
     refuse_if(extra_bytes_ > kExtraBytesMax, 413, "too much between the chunks");
+    budget_ -= left_;
+    state_ = next;
 }
 
 }  // namespace starling

@@ -32,7 +32,6 @@ HttpSession::Next HttpSession::advance() {
         return Next::more;
         // END 10.3
     } catch (const std::exception& error) {
-        if (begun_) return Next::close;  // Behind an answer that is begun there is no other.
         return refuse(error);
     }
 }
@@ -50,10 +49,19 @@ void HttpSession::begin_request() {
 bool HttpSession::answer_at_once() {
     const std::string_view rest = input_.substr(head_bytes());
     if (!length_ || *length_ > rest.size()) return false;
+    expects_continue_ = false;  // It has not waited.
     whole_body_ = rest.substr(0, static_cast<std::size_t>(*length_));
     if (!shared_.handler.answer(*this)) return false;
+    end_answer();
     input_ = rest.substr(whole_body_.size());
     return true;
+}
+
+// The handler has done what it wanted: is it an answer?
+void HttpSession::end_answer() {
+    if (!begun_) throw std::logic_error("the handler gave no answer");
+    if (announced_.value_or(0) > 0) throw std::length_error("a body is shorter than announced");
+    if (chunked_) output_ += "0\r\n\r\n";
 }
 
 HttpSession::Next HttpSession::refuse(const std::exception& error) {
@@ -124,7 +132,7 @@ Task<bool> HttpSession::receive_head() {
     //| it does not after the client's end of stream.
     //= todo("10.4", "HttpSession::receive_head");
     if (!std::exchange(head_awaited_, true)) {
-        stream_->set_read_deadline(after(shared_.limits.head_timeout));
+        stream_->set_read_deadline(shared_.after(shared_.limits.head_timeout));
     }
     bool open = false;
     try {
@@ -145,16 +153,14 @@ Task<bool> HttpSession::handle() {
     body_ = BodyDecoder(length_, shared_.limits.body_bytes_max);
     try {
         co_await shared_.handler.handle(*this);
-        if (!begun_) throw std::logic_error("the handler gave no answer");
-        if (announced_.value_or(0) > 0) throw std::length_error("a body is shorter than announced");
+        end_answer();
     } catch (const std::exception& error) {
-        if (begun_) throw;  // An answer that is cut off never looks complete.
+        const bool cut_off = sending_ || (begun_ && !unsent_);
+        if (cut_off) throw;  // It never looks complete.
         refuse(error);
         co_return false;
     }
-    if (chunked_) output_ += "0\r\n\r\n";
     // What the handler has left of the body: is the next request found behind it?
-    if (expects_continue_ && !body_.done()) keep_alive_ = false;
     try {
         for (std::size_t skipped = 0; keep_alive_ && !body_.done();) {
             const std::string_view piece = co_await read();

@@ -76,7 +76,7 @@ Task<std::string_view> HttpExchange::read() {
             output_ += "HTTP/1.1 100 Continue\r\n\r\n";
         }
         co_await flush();
-        stream_->set_read_deadline(after(shared_.limits.body_timeout));
+        stream_->set_read_deadline(shared_.after(shared_.limits.body_timeout));
         bool open = false;
         try {
             open = co_await stream_->readable();
@@ -93,14 +93,20 @@ void HttpExchange::begin(int status, std::string_view content_type,
                          std::optional<std::uint64_t> length, std::string_view fields) {
     constexpr std::size_t kOwnBytesMax = 256;  // What is written here, without the texts given.
     const int minor_version = head().minor_version;
+    if (begun_ && !unsent_) throw std::logic_error("a request is answered once");
+    const std::size_t before = begun_ ? *unsent_ : output_.size();
+    unsent_ = before;
     begun_ = true;
-    announced_ = length;
+    bodiless_ = head().method == "HEAD" || !has_body(status);
+    announced_ = bodiless_ ? std::nullopt : length;
     const bool chunked = !length && minor_version > 0 && has_body(status);
-    chunked_ = chunked && head().method != "HEAD";
-    keep_alive_ = keep_alive_ && !shared_.stopping && (length || chunked || !has_body(status));
+    chunked_ = chunked && !bodiless_;
+    // A client that still waits for a word does not send its body: nothing can come behind it.
+    const bool body_comes = !expects_continue_ || body_.done();
+    keep_alive_ =
+        keep_alive_ && !shared_.stopping && body_comes && (length || chunked || !has_body(status));
 
     // One change of size for all: a response is a dozen small pieces.
-    const std::size_t before = output_.size();
     output_.resize(before + kOwnBytesMax + content_type.size() + fields.size());
     char* at = output_.data() + before;
     auto put = [&](const auto&... parts) { ((at = write_part(at, parts)), ...); };
@@ -121,17 +127,16 @@ void HttpExchange::begin(int status, std::string_view content_type,
 void HttpExchange::send(int status, std::string_view content_type, std::string_view body,
                         std::string_view fields) {
     begin(status, content_type, body.size(), fields);
-    if (has_body(status) && head().method != "HEAD") output_ += body;
+    if (!bodiless_) output_ += body;
     announced_ = 0;
 }
 
 Task<> HttpExchange::write(std::string_view data) {
-    if (data.empty()) co_return;  // An empty chunk would end the body.
+    if (data.empty() || bodiless_) co_return;  // An empty chunk would end the body.
     if (announced_) {
         if (data.size() > *announced_) throw std::length_error("a body is longer than announced");
         *announced_ -= data.size();
     }
-    if (head().method == "HEAD") co_return;
     if (chunked_) {
         std::array<char, 16> size{};
         output_.append(size.data(), std::to_chars(size.begin(), size.end(), data.size(), 16).ptr);
@@ -144,8 +149,11 @@ Task<> HttpExchange::write(std::string_view data) {
 
 Task<> HttpExchange::flush() {
     if (output_.empty()) co_return;
-    stream_->set_write_deadline(after(shared_.limits.write_timeout));
+    if (std::exchange(sending_, true)) throw std::logic_error("a write has failed before");
+    unsent_.reset();
+    stream_->set_write_deadline(shared_.after(shared_.limits.write_timeout));
     co_await stream_->write_all(output_);
+    sending_ = false;
     shared_.stats.bytes_out += output_.size();
     output_.clear();
 }

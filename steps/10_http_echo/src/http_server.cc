@@ -58,8 +58,7 @@ void HttpServer::begin(TcpStream stream) {
 
 template <class Act>
 void HttpServer::each_connection(Act act) {
-    HttpConnection* next = shared_.all.empty() ? nullptr : &shared_.all.front();
-    for (; next != nullptr; next = shared_.all.after(*next)) act(*next);
+    for (auto* one = shared_.all.first(); one != nullptr; one = shared_.all.after(*one)) act(*one);
 }
 
 Task<> HttpServer::stop() {

@@ -23,6 +23,10 @@ class GateClosed : public std::runtime_error {
 
 /// Outlives those inside and those who wait. \affinity owner shard
 class Gate {
+    struct Leave {  // What a holder does when it goes.
+        void operator()(Gate* gate) const noexcept { gate->leave(); }
+    };
+
   public:
     /// Waits until everybody has left. \affinity owner shard
     class [[nodiscard]] CloseOperation : public Waiter<CloseOperation> {
@@ -43,11 +47,6 @@ class Gate {
 
       private:
         Gate& gate_;  // Borrows: it outlives those who wait.
-    };
-    /// What a holder does when it goes.
-    struct Leave {
-        /// As `Gate::leave`.
-        void operator()(Gate* gate) const noexcept { gate->leave(); }
     };
     /// Being inside, as an object. Move-only; the gate outlives it.
     using Holder = std::unique_ptr<Gate, Leave>;

@@ -44,13 +44,20 @@ std::string_view http_date(std::time_t now);
 
 class HttpHandler;
 
+/// \cond
 /// What the connections of one shard share. \affinity owner shard
 struct HttpShared {
+    /// From the begin of this turn on: exact enough for a deadline, and free.
+    static TimePoint after(Duration delay) {
+        return later(service<TimerService>("http").now(), delay);
+    }
+
     HttpLimits limits;      ///< The same for every connection.
     HttpHandler& handler;   ///< Borrows: it outlives the server.
     HttpStats stats = {};   ///< Of all connections, ended ones included.
     bool stopping = false;  ///< Every answer is the last one of its connection.
 };
+/// \endcond
 
 /// One request and its answer. \affinity owner shard
 class HttpExchange {
@@ -77,11 +84,11 @@ class HttpExchange {
     /// Answers. \param fields further ones, each ending with CR LF
     void send(int status, std::string_view content_type, std::string_view body,
               std::string_view fields = {});
-    /// Answers with a body that follows in pieces. From here on no error can be told: if the
-    /// handler throws, or the rest of the request's body is refused, the connection is cut off,
-    /// with what has not been sent. So read first what may be refused. \param length the body's;
-    /// none if it is not known, which means chunked for an HTTP/1.1 client and "until the
-    /// connection ends" for an older one
+    /// Answers with a body that follows in pieces. When a piece has been sent no error can be told
+    /// any more: if the handler throws, or the rest of the request's body is refused, the
+    /// connection is cut off, with what has not been sent. So read first what may be refused.
+    /// \param length the body's; none if it is not known, which means chunked for an HTTP/1.1
+    /// client and "until the connection ends" for an older one
     void begin(int status, std::string_view content_type, std::optional<std::uint64_t> length,
                std::string_view fields = {});
     /// The next piece; waits while the client does not read. \pre begin
@@ -100,8 +107,6 @@ class HttpExchange {
     bool refill();
     // Sends the output. \throws TimedOut, std::system_error
     Task<> flush();
-    // From the begin of this turn on: exact enough for a deadline, and free.
-    static TimePoint after(Duration delay) { return service<TimerService>("http").now() + delay; }
 
     HttpShared& shared_;           // Borrows: the server's.
     TcpStream* stream_ = nullptr;  // Borrows: the connection's, while this is at work for it.
@@ -111,6 +116,7 @@ class HttpExchange {
     std::size_t shown_ = 0;  // The input's size at the last `refill`.
     std::string carry_;      // Input that is split between two buffers, put together.
     std::string output_;     // Answers that have not been sent.
+    bool sending_ = false;   // Or that has failed, and nobody knows what the client has got.
 
     // Of the request at hand.
     std::optional<std::uint64_t> length_ = 0;  // See `length`.
@@ -119,7 +125,11 @@ class HttpExchange {
     BodyDecoder body_;               // For `handle`: finds the pieces in the input.
     bool expects_continue_ = false;  // The client waits for a word before it sends the body.
     bool begun_ = false;             // The head of the answer has been written.
-    bool chunked_ = false;           // The answer's body is sent in chunks.
+    // Where in the output it begins, as long as nothing of it has been sent: another answer can
+    // take its place.
+    std::optional<std::size_t> unsent_;
+    bool bodiless_ = false;  // The answer has no body, whatever is written: to HEAD, or a 204.
+    bool chunked_ = false;   // The answer's body is sent in chunks.
     // What is left to write of a body whose length was announced; none if it was not.
     std::optional<std::uint64_t> announced_;
     bool keep_alive_ = true;  // The connection goes on after the answer.

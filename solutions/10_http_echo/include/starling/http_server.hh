@@ -62,9 +62,7 @@ class HttpConnection final : public ListLink {
 
   private:
     static constexpr std::size_t kFreeMax = 256;  // Sessions.
-    void wait_for(Duration time) {
-        stream_.set_read_deadline(service<TimerService>("http").now() + time);
-    }
+    void wait_for(Duration time) { stream_.set_read_deadline(shared_.after(time)); }
 
     HttpConnections& shared_;  // Borrows: the server's.
     Gate::Holder inside_;

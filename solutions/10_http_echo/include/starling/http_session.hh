@@ -63,6 +63,7 @@ class HttpSession final : public HttpExchange {
 
     void begin_request();
     bool answer_at_once();
+    void end_answer();
     Task<bool> receive_head();
     Task<bool> handle();
 

@@ -1,0 +1,109 @@
+// What the tests of connections and servers share: real sockets, a virtual clock (a deadline of ten
+// seconds passes in a millisecond), and a handler for each way to misbehave.
+//
+// Affinity: one thread.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <starling/executor.hh>
+#include <starling/http_server.hh>
+#include <starling/net_world.hh>
+#include <starling/sleep.hh>
+#include <starling/story.hh>
+
+namespace starling::testing_support {
+
+/// Answers /at-once in place, /slow after three seconds, and echoes bodies that need a coroutine;
+/// or does `instead`.
+class SlowHandler final : public HttpHandler {
+  public:
+    bool answer(HttpExchange& x) override {
+        if (x.head().path() != "/at-once") return false;
+        x.send(200, "text/plain", "now");
+        return true;
+    }
+    Task<> handle(HttpExchange& x) override {
+        ++begun;
+        if (instead) co_return co_await instead(x);
+        const std::string path(x.head().path());
+        if (path == "/throws") throw std::runtime_error("a handler's bug");
+        if (path == "/silent") co_return;
+        if (path == "/slow") co_await sleep(std::chrono::seconds(3));
+        if (path == "/short") x.begin(200, "text/plain", 5);
+        if (path == "/stream") {
+            x.begin(200, "text/plain", {});
+            co_await x.write("piece");
+            co_return;
+        }
+        std::string body;
+        for (;;) {
+            const std::string_view piece = co_await x.read();
+            if (piece.empty()) break;
+            body += piece;
+        }
+        if (path == "/short") {
+            co_await x.write("four");
+        } else {
+            x.send(200, "text/plain", body.empty() ? "later" : body);
+        }
+    }
+    int begun = 0;
+    std::function<Task<>(HttpExchange&)> instead;
+};
+
+inline Task<> pass(Duration time) { co_await sleep(time); }
+/// Lets the server do what it can do now.
+inline Task<> settle() { return pass(std::chrono::milliseconds(1)); }
+
+/// One server on one shard, and clients that are plain sockets.
+struct ServerBed {
+    explicit ServerBed(HttpServerOptions options = {}) : server(handler, options) {}
+
+    PlainSocket connect() { return PlainSocket::connect(server.local_address()); }
+
+    SlowHandler handler;
+    HttpServer server;
+};
+
+/// One connection without a server: 10.4 does not need 10.5.
+struct ConnectionBed {
+    explicit ConnectionBed(NetWorld& world, HttpLimits given = {})
+        : ConnectionBed(world, given, tcp_pair()) {}
+    ConnectionBed(NetWorld& world, HttpLimits given, std::pair<OwnedFd, PlainSocket> ends)
+        : shared{{.limits = given, .handler = handler}},
+          client(std::move(ends.second)),
+          serving(spawn(HttpConnection(shared, TcpStream(world.driver(), std::move(ends.first))))) {
+    }
+
+    /// The client goes; waits until the connection has ended.
+    Task<> end() {
+        client.close();
+        co_await std::move(serving);
+    }
+
+    SlowHandler handler;
+    HttpConnections shared;
+    PlainSocket client;
+    JoinHandle<void> serving;
+};
+
+inline std::string get(std::string_view path) {
+    return "GET " + std::string(path) + " HTTP/1.1\r\nHost: a\r\n\r\n";
+}
+inline int count(const std::string& text, std::string_view what) {
+    int n = 0;
+    for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++n;
+    return n;
+}
+inline std::string status(const std::string& answer) {
+    return answer.empty() ? "nothing" : answer.substr(0, answer.find('\r'));
+}
+
+#define STARLING_ON_ALL_DRIVERS(Suite)                                  \
+    class Suite : public testing::TestWithParam<TestDriver> {};         \
+    INSTANTIATE_TEST_SUITE_P(On, Suite, testing_support::all_drivers(), \
+                             testing_support::driver_label)
+
+}  // namespace starling::testing_support

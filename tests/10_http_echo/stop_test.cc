@@ -1,0 +1,212 @@
+// 10.5: a stop that finishes what was begun.
+#include "server_bed.hh"
+
+namespace starling {
+namespace {
+
+using namespace testing_support;
+using std::chrono::seconds;
+
+STARLING_ON_ALL_DRIVERS(Ex10_5_Stop);
+
+TEST_P(Ex10_5_Stop, RequestsUnderWayAreAnswered) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    Story story("stop() is called while a handler works: what does its client get?");
+    world.run([&]() -> Task<> {
+        ServerBed bed;
+        PlainSocket client = bed.connect();
+        client.send(get("/slow"));
+        co_await settle();
+        story.expect("the handler has begun", 1, bed.handler.begun);
+        co_await bed.server.stop();
+        story.step("stop() has returned");
+        const std::string got = client.received();
+        story.expect("the answer", std::string("HTTP/1.1 200 OK"), status(got));
+        story.expect("whole", 1, count(got, "later"));
+        story.expect("and the last one", 1, count(got, "Connection: close"));
+    });
+}
+
+TEST_P(Ex10_5_Stop, IdleConnectionsDoNotHoldItUp) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    Story story("a client that says nothing: for how long does a stop wait for it?");
+    world.run([&]() -> Task<> {
+        ServerBed bed;
+        std::vector<PlainSocket> idle;
+        for (int i = 0; i < 10; ++i) {
+            idle.push_back(bed.connect());
+            idle.back().send(get("/at-once"));
+        }
+        co_await settle();
+        const long before = world.elapsed_ms();
+        co_await bed.server.stop();
+        story.step("stop() with ten idle connections");
+        story.expect("it took less than the idle timeout", true,
+                     world.elapsed_ms() - before < 5000);
+        int ended = 0;
+        for (PlainSocket& client : idle) {
+            client.received();
+            ended += client.ended();
+        }
+        story.expect("connections ended", 10, ended);
+    });
+}
+
+TEST_P(Ex10_5_Stop, LastAnswerMayStillBeRead) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    Story story("a client still sends behind its last request: what becomes of its answer?");
+    world.run([&]() -> Task<> {
+        ServerBed bed;
+        PlainSocket client = bed.connect();
+        client.send("GET /at-once HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        co_await settle();
+        story.step("answered; the server waits for its client to end, too");
+        auto stopping = spawn([&] { return bed.server.stop(); });
+        co_await settle();
+        story.step("stop(), and the client sends on: a reset would take the answer from it");
+        client.send("more");
+        story.expect("bytes the server still takes", std::size_t{4}, client.send("more"));
+        story.expect("the answer", 1, count(client.received(), "now"));
+        client.close();
+        co_await std::move(stopping);
+    });
+}
+
+TEST_P(Ex10_5_Stop, WhoeverWasAcceptedIsServed) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    Story story("who takes the connections that came while nobody waited for them?");
+    world.run([&]() -> Task<> {
+        ServerBed bed;
+        co_await settle();
+        auto stopping = spawn([&] { return bed.server.stop(); });
+        co_await yield();
+        co_await yield();
+        PlainSocket client = bed.connect();
+        client.send(get("/at-once"));
+        world.poll_now();
+        story.step("stop() waits for the accept loop's end; the kernel accepts one more client");
+        co_await std::move(stopping);
+        story.expect("the client's answer", 1, count(client.received(), "now"));
+    });
+}
+
+TEST_P(Ex10_5_Stop, CallerThatIsStoppedStillWaitsForIt) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    Story story(
+        "main has been told to stop, and each of its awaits throws: who waits for the server?");
+    world.run([&]() -> Task<> {
+        ServerBed bed;
+        PlainSocket client = bed.connect();
+        client.send(get("/slow"));
+        co_await settle();
+        Context& main = co_await this_context();
+        main.request_stop();
+        story.step("this task is stopped; then it calls stop()");
+        co_await bed.server.stop();
+        story.expect("connections left", std::size_t{0}, bed.server.open_connections());
+        story.expect("the answer under way", 1, count(client.received(), "later"));
+    });
+}
+
+TEST_P(Ex10_5_Stop, NoGraceCutsOffWhoHasJustCome) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    Story story("a connection that has not begun when the grace is over: who cuts it off?");
+    world.run([&]() -> Task<> {
+        ServerBed bed({.limits = {.linger = seconds(60), .grace = Duration::zero()}});
+        co_await settle();
+        const long before = world.elapsed_ms();
+        auto stopping = spawn([&] { return bed.server.stop(); });
+        co_await yield();
+        co_await yield();
+        PlainSocket client = bed.connect();
+        world.poll_now();
+        story.step("stop() without any grace; the kernel accepts one more client meanwhile");
+        co_await std::move(stopping);
+        story.expect("it took no time", true, world.elapsed_ms() - before < 1000);
+    });
+}
+
+TEST_P(Ex10_5_Stop, ConnectionsThatDoNotEndAreCutOff) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    Story story("a body that never ends: does the stop end?");
+    world.run([&]() -> Task<> {
+        ServerBed bed({.limits = {.body_timeout = seconds(3600), .grace = seconds(10)}});
+        PlainSocket client = bed.connect();
+        client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n");
+        co_await settle();
+        const long before = world.elapsed_ms();
+        co_await bed.server.stop();
+        story.step("stop() while a client owes ten bytes of body");
+        story.expect("it waited for the grace period", true,
+                     world.elapsed_ms() - before >= 9000 && world.elapsed_ms() - before < 60000);
+        story.expect("connections left", std::size_t{0}, bed.server.open_connections());
+    });
+}
+
+TEST_P(Ex10_5_Stop, NothingOfTheServerRunsAfterwards) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    Story story("the accept loop was told to end; who waits until it has?");
+    world.run([&]() -> Task<> {
+        {
+            ServerBed bed;
+            story.step("a server is stopped before its accept loop has had its first turn");
+            co_await bed.server.stop();
+            story.step("and is destroyed, at once");
+        }
+        co_await settle();
+        story.expect("tasks that still run, but this one", std::size_t{0},
+                     this_executor("test").live_tasks() - 1);
+    });
+}
+
+TEST_P(Ex10_5_Stop, NobodyIsAcceptedAfterwards) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    Story story("who still answers at the address?");
+    world.run([&]() -> Task<> {
+        ServerBed bed;
+        const SocketAddress address = bed.server.local_address();
+        co_await bed.server.stop();
+        bool refused = false;
+        try {
+            PlainSocket::connect(address);
+        } catch (const std::system_error&) {
+            refused = true;
+        }
+        story.expect("a new client is refused", true, refused);
+    });
+}
+
+TEST_P(Ex10_5_Stop, NoDescriptorIsLost) {
+    Story story("each connection has a descriptor: who closes it, on every way out?");
+    const int before = open_fds();
+    {
+        NetWorld world(GetParam());
+        if (world.missing()) return;
+        world.run([&]() -> Task<> {
+            ServerBed bed;
+            std::vector<PlainSocket> clients;
+            for (int i = 0; i < 12; ++i) {
+                clients.push_back(bed.connect());
+                const std::string request = get(i % 3 == 0 ? "/slow" : "/at-once");
+                clients.back().send(request.substr(0, i % 4 == 0 ? 5 : request.size()));
+                if (i % 5 == 0) clients.back().close();
+            }
+            co_await settle();
+            co_await bed.server.stop();
+        });
+    }
+    story.step("twelve clients of all kinds, then stop()");
+    story.expect("open descriptors", before, open_fds());
+}
+
+}  // namespace
+}  // namespace starling

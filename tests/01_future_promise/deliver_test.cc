@@ -122,7 +122,12 @@ TEST(Ex1_1_Deliver, ExceptionArrivesInBothOrders) {
     EXPECT_FALSE(second.failed()) << "get_exception() takes the exception";
 }
 
+template <class P>
+concept SetsNothing = requires(P& promise) { promise.set_value(); };
+
 TEST(Ex1_1_Deliver, VoidFutureCarriesOnlyTheFact) {
+    static_assert(SetsNothing<Promise<void>> && !SetsNothing<Promise<int>> &&
+                  !SetsNothing<Promise<int&>>);
     ScriptedPost posts;
     Promise<void> promise;
     Future<void> future = promise.get_future();

@@ -17,6 +17,7 @@ using testing_support::IgnoredExceptions;
 using testing_support::ImmediatePost;
 using testing_support::ScriptedPost;
 using testing_support::Story;
+using testing_support::Tracked;
 using testing_support::Waiter;
 
 /// The code of the FutureError that `f` throws.
@@ -95,6 +96,8 @@ TEST(Ex1_4_Endings, ResultIsTakenOnce) {
     Future<int> moved(std::move(future));
     EXPECT_EQ(code_of([&] { moved.get(); }), FutureError::Code::already_retrieved)
         << "it moved after its value was taken, and forgot that (adopt, 1.2)";
+    EXPECT_EQ(code_of([&] { future.get(); }), FutureError::Code::no_state)
+        << "it was moved from, and has no past of its own any more (adopt, 1.2)";
 }
 
 TEST(Ex1_4_Endings, FutureWithoutAPromiseSaysSo) {
@@ -132,6 +135,17 @@ TEST(Ex1_4_Endings, PromiseOutlivesItsFuture) {
     }
     EXPECT_NO_THROW(promise.set_value({1, 2, 3})) << "nobody wants the value; that is no error";
     EXPECT_EQ(posts.waiting(), 0u);
+}
+
+TEST(Ex1_4_Endings, ValueThatNobodyWantsIsNotKept) {
+    Tracked::alive = 0;
+    Promise<Tracked> promise;
+    {
+        Future<Tracked> gone = promise.get_future();
+    }
+    promise.set_value(1);
+    EXPECT_EQ(Tracked::alive, 0) << "the future has come and gone, and there is no second one: for "
+                                    "whom does the promise keep the value? (satisfy, 1.1)";
 }
 
 TEST(Ex1_4_Endings, DroppedWaiterIsNotPosted) {

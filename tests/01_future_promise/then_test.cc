@@ -152,6 +152,20 @@ TEST(Ex1_3_Then, HandleExceptionIsNotCalledForAValue) {
     EXPECT_EQ(result.get(), 3);
 }
 
+TEST(Ex1_3_Then, SubstituteIsWhateverAValueCanBeMadeFrom) {
+    const auto failed = [] { return std::make_exception_ptr(std::runtime_error("x")); };
+    auto text = make_exception_future<std::string>(failed()).handle_exception(
+        [](auto) { return "a literal, where a string is expected"; });
+    EXPECT_EQ(text.get(), "a literal, where a string is expected");
+    auto number = make_exception_future<long>(failed()).handle_exception([](auto) { return 7; });
+    EXPECT_EQ(number.get(), 7);
+    auto nothing = make_exception_future<>(failed()).handle_exception([](auto) {});
+    EXPECT_FALSE(nothing.failed());
+    auto rethrown = make_exception_future<long>(failed()).handle_exception(
+        [](std::exception_ptr e) -> int { std::rethrow_exception(e); });
+    EXPECT_THROW(rethrown.get(), std::runtime_error);
+}
+
 TEST(Ex1_3_Then, FinallyRunsEitherWayAndPassesTheResultOn) {
     ScriptedPost posts;
     Promise<void> cleaned;

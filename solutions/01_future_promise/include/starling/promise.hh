@@ -47,7 +47,9 @@ class Promise {
         satisfy([&](Outcome<T>& outcome) { outcome.set_value(std::forward<U>(value)); });
     }
     /// The same for void, where there is nothing to bring but the fact.
-    void set_value() {
+    void set_value()
+        requires std::is_void_v<T>
+    {
         satisfy([](Outcome<T>& outcome) { outcome.set_value(); });
     }
     /// Brings an exception; it is reported as ignored if the future is gone.

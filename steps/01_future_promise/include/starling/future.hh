@@ -48,14 +48,14 @@ Future<T> make_ready_future(Args&&... args) {
     return Future<T>(std::move(outcome));
 }
 /// A future that has failed from the start.
-template <class T>
+template <class T = void>
 Future<T> make_exception_future(std::exception_ptr error) {
     Outcome<T> outcome;
     outcome.set_error(std::move(error));
     return Future<T>(std::move(outcome));
 }
 /// The same, from an exception object.
-template <class T, std::derived_from<std::exception> E>
+template <class T = void, std::derived_from<std::exception> E>
 Future<T> make_exception_future(E error) {
     return make_exception_future<T>(std::make_exception_ptr(std::move(error)));
 }
@@ -98,7 +98,8 @@ class [[nodiscard]] Future {
 
     /// A future without a promise; only assignment and destruction make sense.
     Future() = default;
-    /// A future that is ready from the start. Allocates nothing. \pre `result` is not empty
+    /// A future that is ready from the start. Allocates nothing. \pre `result` is a value
+    /// or an error
     explicit Future(Outcome<T>&& result) noexcept : outcome_(std::move(result)) {}
     /// Takes the result, or the place at the promise's other end. `other` is invalid afterwards.
     /// O(1).
@@ -182,12 +183,18 @@ class [[nodiscard]] Future {
             [f = std::move(f)](Future&& self) mutable { return self.apply(f); });
     }
 
-    /// Calls `f(std::exception_ptr)` if the result is an exception; `f` returns the substitute, a T
-    /// or a Future<T>.
+    /// Calls `f(std::exception_ptr)` if the result is an exception; `f` returns the substitute:
+    /// what a T can be made from, or a Future<T>.
     template <class F>
     Future handle_exception(F f) && {
         return std::move(*this).then_wrapped([f = std::move(f)](Future&& self) mutable -> Future {
-            return self.failed() ? detail::futurize(f, self.get_exception()) : std::move(self);
+            if (!self.failed()) return std::move(self);
+            using R = std::invoke_result_t<F&, std::exception_ptr>;
+            using Substitute = std::conditional_t<std::is_same_v<R, Future>, Future, T>;
+            const auto substitute = [&f](std::exception_ptr error) -> Substitute {
+                return std::invoke(f, std::move(error));
+            };
+            return detail::futurize(substitute, self.get_exception());
         });
     }
 

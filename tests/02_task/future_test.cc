@@ -276,6 +276,9 @@ TEST(Ex2_6_TaskOperation, RunsATaskWhereNoCoroutineWaits) {
     waiter.set_context(&context);
     EXPECT_FALSE(operation.ready());
     operation.start(waiter);
+    EXPECT_EQ(posts.waiting(), 1u)
+        << "whoever starts an operation may be starting others, too: what "
+           "if this task runs, and ends, in the middle of that?";
     EXPECT_EQ(waiter.resumed, 0);
     posts.run_all();
     promise.set_value(1);

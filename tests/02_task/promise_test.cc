@@ -1,5 +1,6 @@
 // 2.1: what the compiler asks of a coroutine. No body ends here (2.3), nobody awaits a child (2.2).
 #include <gtest/gtest.h>
+#include <memory>
 #include <starling/probes.hh>
 #include <starling/story.hh>
 #include <starling/task.hh>
@@ -116,6 +117,24 @@ TEST(Ex2_1_Promise, BodyKnowsTheContextItRunsIn) {
     testing_support::start(task, context);
     EXPECT_EQ(seen, &context);
     EXPECT_TRUE(hold.held()) << "asking for it did not suspend";
+}
+
+/// Made where no compiler can see that its frame dies before its caller's, and put it there.
+[[gnu::noinline]] Task<>* made_elsewhere(Log& log, Hold& hold) {
+    return new Task<>(write_and_hold(log, hold));
+}
+
+TEST(Ex2_1_Promise, MemoryOfAFrameIsUsedAgain) {
+    Log log;
+    Hold hold;
+    std::unique_ptr<Task<>> task(made_elsewhere(log, hold));
+    [[maybe_unused]] const void* const first = &task->promise();
+    task.reset();
+    task.reset(made_elsewhere(log, hold));
+#if !STARLING_FRAME_POOL_OFF  // A build with AddressSanitizer has no pool.
+    EXPECT_EQ(&task->promise(), first) << "the first frame's memory went to the frame pool; where "
+                                          "did the second frame's come from?";
+#endif
 }
 
 TEST(Ex2_1_Promise, DefaultTaskHoldsNothing) {

@@ -26,7 +26,8 @@ namespace starling {
 /// A coroutine that has not run, runs, or has run. Owns the frame: destroying an unstarted or
 /// finished task frees it; destroying a suspended one also runs its locals' destructors, down to
 /// the innermost child, which takes stack for each level. Not while it runs, while it is posted, or
-/// while an operation is in flight that cannot withdraw. Move-only.
+/// while an operation is in flight that cannot withdraw. Move-only. Frames are aligned as malloc's
+/// memory is: a local variable or an argument that needs more (`alignas(64)`) belongs elsewhere.
 /// \tparam T an object type (may be move-only), a reference, or void
 /// \affinity owner shard
 template <class T>

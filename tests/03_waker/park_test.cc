@@ -20,6 +20,7 @@ namespace starling {
 namespace {
 
 using testing_support::Hold;
+using testing_support::ImmediatePost;
 using testing_support::Story;
 using testing_support::Waiter;
 
@@ -120,6 +121,21 @@ TEST(Ex3_6_Park, WakeBeforeTheAwaitCounts) {
     }
 }
 
+TEST(Ex3_6_Park, WaiterDoesNotQueueASecondTime) {
+    Story story(
+        "between two batches the frame may be destroyed: may a queue hold the waiter then?");
+    ManualScheduler scheduler;
+    std::string log;
+    Park park(scheduler.inbox());
+    Running running(scheduler, wait_once(park, log));
+    scheduler.run_until_idle(10);
+    park.waker().wake();
+    story.step("a coroutine waits, and is woken");
+    story.expect("run_batch() ran", 1u, scheduler.run_batch());
+    story.expect("what happened", std::string("woken "), log);
+    scheduler.run_until_idle(10);
+}
+
 Task<> wait_twice(Park& park, Hold& hold, std::string& log) {
     co_await park;
     log += "woken ";
@@ -200,6 +216,32 @@ TEST(Ex3_6_Park, WaiterSeesWhatTheWakerWrote) {
     scheduler.run_until_idle(10);
     EXPECT_EQ(seen, 42) << "what happened before wake() happens before the waiter goes on";
     other.join();
+}
+
+TEST(Ex3_6_Park, StartTouchesNothingAfterItsWaiterMayRun) {
+    // The context is stopped already: the waiter runs inside of start(), and destroys the Park.
+    // AddressSanitizer watches.
+    ImmediatePost posts;
+    Context context;
+    context.request_stop();
+    auto park = std::make_unique<Park>(std::make_shared<Inbox>());
+    Waiter waiter([&] { park.reset(); });
+    waiter.set_context(&context);
+    park->start(waiter);
+    EXPECT_EQ(waiter.resumed, 1);
+    EXPECT_EQ(park, nullptr);
+}
+
+TEST(Ex3_6_Park, WaiterMayDestroyTheParkWhenItIsWoken) {
+    // AddressSanitizer watches what is touched behind the waiter's resume().
+    ManualScheduler scheduler;
+    auto park = std::make_unique<Park>(scheduler.inbox());
+    Waiter waiter([&] { park.reset(); });
+    park->start(waiter);
+    park->waker().wake();
+    scheduler.run_until_idle(10);
+    EXPECT_EQ(waiter.resumed, 1);
+    EXPECT_EQ(park, nullptr);
 }
 
 Task<> park_here(ManualScheduler& scheduler, Waker& out, int& woken) {

@@ -48,6 +48,20 @@ TEST(Ex3_5_CloneAndDrop, EveryHolderCounts) {
     story.expect("the other copy is destroyed: holders", 2u, first.use_count());
 }
 
+TEST(Ex3_5_CloneAndDrop, NodeGoesWithItsLastHolder) {
+    Story story("how many holders did the node have before the last of them let go?");
+    ManualScheduler scheduler;
+    const std::weak_ptr<Inbox> inbox = scheduler.inbox();  // Every node keeps it alive.
+    const long before = inbox.use_count();
+    auto slot = std::make_unique<WakeSlot<void (*)()>>(scheduler.inbox(), [] {});
+    Waker waker = slot->waker();
+    story.expect("a slot and a waker: nodes", 1, inbox.use_count() - before);
+    slot.reset();
+    story.expect("the slot is gone: nodes", 1, inbox.use_count() - before);
+    waker = Waker();
+    story.expect("the waker is gone, too: nodes", 0, inbox.use_count() - before);
+}
+
 TEST(Ex3_5_CloneAndDrop, AssigningLetsGoOfWhatWasHeld) {
     ManualScheduler scheduler;
     WakeSlot a(scheduler.inbox(), [] {});
@@ -82,6 +96,24 @@ TEST(Ex3_5_CloneAndDrop, InboxCountsItsWakers) {
         << "as long as there is a waker, a wake-up may come; now none can";
 }
 
+TEST(Ex3_5_CloneAndDrop, WakeOnItsWayHoldsTheNode) {
+    Story story("every waker may be dropped while the wake travels: who keeps the node alive?");
+    ManualScheduler scheduler;
+    int runs = 0;
+    WakeSlot slot(scheduler.inbox(), [&] { ++runs; });
+    Waker watcher = slot.waker();
+    on_another_thread([waker = slot.waker()]() mutable {
+        waker.wake();
+        waker = Waker();
+    });
+    story.step("another thread wakes and drops its waker");
+    story.expect("holders: slot, watcher, and the wake on its way", 3u, watcher.use_count());
+    scheduler.run_until_idle(10);
+    story.step("run until idle");
+    story.expect("runs", 1, runs);
+    story.expect("holders", 2u, watcher.use_count());
+}
+
 TEST(Ex3_5_CloneAndDrop, WakeRunsTheTargetInTheNextBatch) {
     Story story("wake() may be called anywhere, under locks, in destructors: may it run things?");
     ManualScheduler scheduler;
@@ -105,6 +137,19 @@ TEST(Ex3_5_CloneAndDrop, WakeFromAnotherThreadRunsOnTheOwners) {
     EXPECT_EQ(ran_on, std::thread::id()) << "the other thread must not run it";
     scheduler.run_until_idle(10);
     EXPECT_EQ(ran_on, std::this_thread::get_id());
+}
+
+TEST(Ex3_5_CloneAndDrop, SchedulerIsNotIdleWhileAWakeIsInItsInbox) {
+    ManualScheduler scheduler;
+    int runs = 0;
+    WakeSlot slot(scheduler.inbox(), [&] { ++runs; });
+    Waiter task([&] { on_another_thread([waker = slot.waker()] { waker.wake(); }); });
+    scheduler.schedule(task);
+    EXPECT_FALSE(scheduler.run_until_idle(1))
+        << "the queue is empty, but another thread has woken something meanwhile. Where is that "
+           "now? (run_until_idle, 3.1)";
+    EXPECT_TRUE(scheduler.run_until_idle(2));
+    EXPECT_EQ(runs, 1);
 }
 
 TEST(Ex3_5_CloneAndDrop, WakeOnItsOwnShardKeepsItsPlaceInLine) {
@@ -139,24 +184,6 @@ TEST(Ex3_5_CloneAndDrop, WakeOfAnotherShardGoesThroughThatShardsInbox) {
     there.run_until_idle(10);
     story.step("the other one runs");
     story.expect("runs", 1, runs);
-}
-
-TEST(Ex3_5_CloneAndDrop, WakeOnItsWayHoldsTheNode) {
-    Story story("every waker may be dropped while the wake travels: who keeps the node alive?");
-    ManualScheduler scheduler;
-    int runs = 0;
-    WakeSlot slot(scheduler.inbox(), [&] { ++runs; });
-    Waker watcher = slot.waker();
-    on_another_thread([waker = slot.waker()]() mutable {
-        waker.wake();
-        waker = Waker();
-    });
-    story.step("another thread wakes and drops its waker");
-    story.expect("holders: slot, watcher, and the wake on its way", 3u, watcher.use_count());
-    scheduler.run_until_idle(10);
-    story.step("run until idle");
-    story.expect("runs", 1, runs);
-    story.expect("holders", 2u, watcher.use_count());
 }
 
 TEST(Ex3_5_CloneAndDrop, WakeWhileTheTargetRunsRunsItOnceMore) {

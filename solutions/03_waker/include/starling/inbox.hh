@@ -39,8 +39,6 @@ class Inbox {
     /// \param unparker ends the owner's sleep; null: the owner never sleeps
     explicit Inbox(std::shared_ptr<Unparker> unparker = nullptr) noexcept
         : unparker_(std::move(unparker)) {}
-    Inbox(const Inbox&) = delete;
-    Inbox& operator=(const Inbox&) = delete;
 
     // Any thread.
 

@@ -60,7 +60,8 @@ bool HttpSession::answer_at_once() {
 // The handler has done what it wanted: is it an answer?
 void HttpSession::end_answer() {
     if (!begun_) throw std::logic_error("the handler gave no answer");
-    if (announced_.value_or(0) > 0) throw std::length_error("a body is shorter than announced");
+    if (announced_.value_or(0) > 0 && !bodiless_)
+        throw std::length_error("a body is shorter than announced");
     if (chunked_) output_ += "0\r\n\r\n";
 }
 
@@ -155,7 +156,7 @@ Task<bool> HttpSession::handle() {
         co_await shared_.handler.handle(*this);
         end_answer();
     } catch (const std::exception& error) {
-        const bool cut_off = sending_ || (begun_ && !unsent_);
+        const bool cut_off = sending_ || (begun_ && answer_at_ == kSent);
         if (cut_off) throw;  // It never looks complete.
         refuse(error);
         co_return false;

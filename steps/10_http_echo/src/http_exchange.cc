@@ -93,12 +93,14 @@ void HttpExchange::begin(int status, std::string_view content_type,
                          std::optional<std::uint64_t> length, std::string_view fields) {
     constexpr std::size_t kOwnBytesMax = 256;  // What is written here, without the texts given.
     const int minor_version = head().minor_version;
-    if (begun_ && !unsent_) throw std::logic_error("a request is answered once");
-    const std::size_t before = begun_ ? *unsent_ : output_.size();
-    unsent_ = before;
+    if (begun_) [[unlikely]] {
+        if (answer_at_ == kSent) throw std::logic_error("a request is answered once");
+        output_.resize(answer_at_);
+    }
     begun_ = true;
+    answer_at_ = output_.size();
     bodiless_ = head().method == "HEAD" || !has_body(status);
-    announced_ = bodiless_ ? std::nullopt : length;
+    announced_ = length;
     const bool chunked = !length && minor_version > 0 && has_body(status);
     chunked_ = chunked && !bodiless_;
     // A client that still waits for a word does not send its body: nothing can come behind it.
@@ -107,8 +109,8 @@ void HttpExchange::begin(int status, std::string_view content_type,
         keep_alive_ && !shared_.stopping && body_comes && (length || chunked || !has_body(status));
 
     // One change of size for all: a response is a dozen small pieces.
-    output_.resize(before + kOwnBytesMax + content_type.size() + fields.size());
-    char* at = output_.data() + before;
+    output_.resize(answer_at_ + kOwnBytesMax + content_type.size() + fields.size());
+    char* at = output_.data() + answer_at_;
     auto put = [&](const auto&... parts) { ((at = write_part(at, parts)), ...); };
     put("HTTP/1.1 ", static_cast<std::uint64_t>(status), " ", status_text(status));
     put("\r\nDate: ", http_date(std::time(nullptr)));
@@ -150,7 +152,7 @@ Task<> HttpExchange::write(std::string_view data) {
 Task<> HttpExchange::flush() {
     if (output_.empty()) co_return;
     if (std::exchange(sending_, true)) throw std::logic_error("a write has failed before");
-    unsent_.reset();
+    answer_at_ = kSent;
     stream_->set_write_deadline(shared_.after(shared_.limits.write_timeout));
     co_await stream_->write_all(output_);
     sending_ = false;

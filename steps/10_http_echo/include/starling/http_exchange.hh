@@ -100,6 +100,7 @@ class HttpExchange {
 
     // How much output is collected before it has to be sent.
     static constexpr std::size_t kOutputMax = 64 * 1024;
+    static constexpr std::size_t kSent = std::string::npos;
 
     // Lets go of the input that was taken, and adds what has been received since. What is in one
     // piece stays where the kernel put it; only what is split is copied together. \return whether
@@ -127,7 +128,7 @@ class HttpExchange {
     bool begun_ = false;             // The head of the answer has been written.
     // Where in the output it begins, as long as nothing of it has been sent: another answer can
     // take its place.
-    std::optional<std::size_t> unsent_;
+    std::size_t answer_at_ = kSent;
     bool bodiless_ = false;  // The answer has no body, whatever is written: to HEAD, or a 204.
     bool chunked_ = false;   // The answer's body is sent in chunks.
     // What is left to write of a body whose length was announced; none if it was not.

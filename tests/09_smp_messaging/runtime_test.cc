@@ -156,11 +156,6 @@ TEST(Given9_Runtime, AShardThatCannotStartIsAnErrorAndNothingIsLeft) {
 }
 
 TEST(Given9_Runtime, ShardsThatRunOutOfDescriptorsAreAnErrorAndNothingHangs) {
-#ifdef __has_feature
-#if __has_feature(undefined_behavior_sanitizer)
-    GTEST_SKIP() << "UBSan itself needs descriptors, and reports an invalid vptr without them";
-#endif
-#endif
     // Every number of descriptors: too few for shard 0, for shard 1, enough for both.
     rlimit limit{};
     ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);

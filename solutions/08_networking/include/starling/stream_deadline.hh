@@ -32,7 +32,8 @@ class StreamDeadline final : private Continuation, public Pooled {
     /// \throws std::logic_error if there is no TimerService
     void set(TimePoint deadline) {
         // BEGIN 8.4: the deadline moves
-        //| Keep the deadline, and see that the timer fires by then. kNever needs no timer.
+        //| Keep the deadline, and see that the timer fires by then. kNever needs no timer; one that
+        //| is armed may stay.
         //= todo("8.4", "StreamDeadline::set");
         deadline_ = deadline;
         fire_in_time();

@@ -3,10 +3,12 @@ import contextlib
 import io
 import sys
 import unittest
+import unittest.mock
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 
+from workshop_lib import cases  # noqa: E402
 from workshop_lib.cases import Case, Result  # noqa: E402
 from workshop_lib.common import ROOT  # noqa: E402
 from workshop_lib.output import said  # noqa: E402
@@ -33,13 +35,28 @@ class Said(unittest.TestCase):
     def test_red_cases_come_in_the_order_of_the_exercises(self):
         step = Step("05_timers")
         step.results = [Result(Case("step05", name, (), 1), "failed", text) for name, text in (
-            ("Ex5_4_Sleep.A", "too late"), ("Ex5_3_Next.B", "NotImplemented: exercise 5.1, place: not written yet"),
+            ("Given5.D", "lost"), ("Ex5_4_Sleep.A", "too late"),
+            ("Ex5_3_Next.B", "NotImplemented: exercise 5.1, place: not written yet"),
             ("Ex5_2_Cascade.C", "too early"))]
         shown = io.StringIO()
         with contextlib.redirect_stdout(shown):
             print_failures(step)
-        places = [shown.getvalue().index(name) for name in ("Ex5_3_Next.B", "Ex5_2_Cascade.C", "Ex5_4_Sleep.A")]
+        text = shown.getvalue()
+        places = [text.index(name) for name in ("Ex5_3_Next.B", "Ex5_2_Cascade.C", "Ex5_4_Sleep.A", "Given5.D")]
         self.assertEqual(places, sorted(places))
+        self.assertIn("too early", text)
+        self.assertNotIn("too late", text, "a later exercise may be red for the same reason")
+
+    def test_cases_behind_two_that_hang_have_less_time(self):
+        given = []
+
+        def hang(case, env, timeout):
+            given.append(timeout)
+            return Result(case, "timeout", "")
+
+        with unittest.mock.patch.object(cases, "run_case", hang), contextlib.redirect_stdout(io.StringIO()):
+            cases.run_cases([Case("step05", name, (), 60) for name in "abc"], jobs=1, hangs_max=2)
+        self.assertEqual(given, [None, None, cases.SHORT_S])
 
 
 if __name__ == "__main__":

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterable
 
-from .common import TESTS, WorkshopError, processors, run
+from .common import TESTS, WorkshopError, processors, run, say
 
 SENTENCE = re.compile(r"NotImplemented: exercise (\d+)\.(\d+), ([^\n]*?): not written yet[^\n]*")
 SUITE = re.compile(r"Ex(\d+)_(\d+)")
+SHORT_S = 10
 
 
 @dataclass(frozen=True)
@@ -99,10 +100,23 @@ def run_case(case: Case, env: dict | None = None, timeout: float | None = None) 
     return Result(case, status, output)
 
 
-def run_cases(cases: Iterable[Case], jobs: int = 0, env: dict | None = None) -> list[Result]:
+def run_cases(cases: Iterable[Case], jobs: int = 0, env: dict | None = None,
+              hangs_max: int | None = None) -> list[Result]:
+    """When `hangs_max` cases have not ended, each later one has SHORT_S."""
+    hung: list[str] = []
+
+    def one(case: Case) -> Result:
+        short = hangs_max is not None and len(hung) >= hangs_max
+        result = run_case(case, env, SHORT_S if short else None)
+        if result.status == "timeout":
+            hung.append(case.name)
+            if len(hung) == hangs_max:
+                say(f"{case.name} and another case do not end; the others have {SHORT_S} s each.")
+        return result
+
     with ThreadPoolExecutor(jobs or processors()) as pool:
         try:
-            return list(pool.map(lambda case: run_case(case, env), cases))
+            return list(pool.map(one, cases))
         except BaseException:  # Ctrl-C or SIGTERM: nobody is left behind.
             pool.shutdown(wait=False, cancel_futures=True)
             for process in list(_running):

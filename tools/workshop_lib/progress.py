@@ -14,6 +14,9 @@ from .generate import exercise_key, read_manifest
 from .output import said
 
 RESULTS = ".workshop-results.json"
+GIVEN = (99, 99)  # Cases of what is given come behind those of all exercises.
+IN_FULL_MAX = 10  # Red cases of one exercise.
+HANGS_MAX = 2  # Later cases need not wait so long to show that they hang, too.
 
 
 class Step:
@@ -87,7 +90,7 @@ def _results(step: Step, cases: list[Case], cache: dict) -> list[Result]:
     known = cache.get(step.layer, {})
     if known.get("program") == key and set(known["results"]) == {c.name for c in cases}:
         return [Result(c, *known["results"][c.name]) for c in cases]
-    results = run_cases(cases)
+    results = run_cases(cases, hangs_max=HANGS_MAX)
     cache[step.layer] = {"program": key,
                          "results": {r.case.name: [r.status, said(r.output, indent="")] for r in results}}
     return results
@@ -187,10 +190,11 @@ def check_one(layer: str, yes: bool) -> int:
 
 
 def print_failures(step: Step) -> None:
-    """What each red case said, lowest exercise first; those that only wait for a blank exercise
-    share one paragraph."""
-    found: list[tuple[tuple[int, int], str, list[str]]] = []  # (exercise, headline, what is under it)
+    """What each red case of the first red exercise said. The cases of later ones are only named, for they
+    may be red for the same reason; those that wait for a blank exercise share one paragraph."""
+    told: list[tuple[tuple[int, int], str, list[str]]] = []  # (exercise, headline, what is under it)
     waiting: dict[tuple[tuple[int, int], str], list[str]] = {}
+    failed: dict[tuple[int, int], list[tuple[str, str]]] = {}
     for result in step.results:
         if result.ok:
             continue
@@ -200,11 +204,20 @@ def print_failures(step: Step) -> None:
             exercise = (int(blank[1]), int(blank[2]))
             waiting.setdefault((exercise, blank[0]), []).append(result.case.name)
         else:
-            found.append((result.case.exercise or (0, 0), f"step{step.number}.{result.case.name}",
-                          text.splitlines()))
+            failed.setdefault(result.case.exercise or GIVEN, []).append((result.case.name, text))
     for (exercise, sentence), names in waiting.items():
-        more = [f"and {len(names) - 3} more"] if len(names) > 3 else []
-        found.append((exercise, sentence, names[:3] + more))
-    for _, headline, lines in sorted(found, key=lambda one: one[0]):
+        told.append((exercise, sentence, _some(names)))
+    for exercise, cases in failed.items():
+        in_full = cases[:IN_FULL_MAX] if exercise == min(failed) else []
+        told += [(exercise, f"step{step.number}.{name}", text.splitlines()) for name, text in in_full]
+        rest = [name for name, _ in cases[len(in_full):]]
+        if rest:
+            where = "what is given" if exercise == GIVEN else "{}.{}".format(*exercise)
+            told.append((exercise, f"Also red in {where}, perhaps for the same reason:", _some(rest)))
+    for _, headline, lines in sorted(told, key=lambda one: one[0]):
         say(red(headline))
         say("\n".join("    " + line for line in lines) + "\n")
+
+
+def _some(names: list[str]) -> list[str]:
+    return names[:3] + ([f"and {len(names) - 3} more"] if len(names) > 3 else [])

@@ -177,6 +177,78 @@ TEST(Ex9_1_Ring, WhateverTheConsumerSeesWhileItemsArePublishedIsWhole) {
     }
 }
 
+using Steps = std::vector<detail::AtomicStep>;
+
+/// What of `ring`'s atomics was used while `act` ran, and with which order.
+template <class F>
+Steps steps_of(F act) {
+    AtomicTrace trace;
+    act();
+    return trace.steps();
+}
+bool releases(std::memory_order order) {
+    return order != std::memory_order_relaxed && order != std::memory_order_acquire &&
+           order != std::memory_order_consume;
+}
+bool acquires(std::memory_order order) {
+    return order != std::memory_order_relaxed && order != std::memory_order_release;
+}
+/// Whether what `writer` has written is handed over to `reader`: each atomic that one writes and
+/// the other reads is written with release at least once, and read with acquire.
+void expect_handed_over(const Steps& writer, const Steps& reader, const char* what) {
+    int crossings = 0;
+    for (const auto& written : writer) {
+        if (!written.writes) continue;
+        bool read = false, released = false, acquired = false;
+        for (const auto& s : reader) {
+            if (s.object != written.object || !s.reads) continue;
+            read = true;
+            acquired |= acquires(s.order);
+        }
+        for (const auto& s : writer) {
+            released |= s.object == written.object && s.writes && releases(s.order);
+        }
+        if (!read) continue;
+        ++crossings;
+        EXPECT_TRUE(released) << what << " is never written with release.\n"
+                              << "Ask yourself: what was done before, and who may see it later?";
+        EXPECT_TRUE(acquired) << what << " is never read with acquire.\n"
+                              << "Ask yourself: what is done next, and may it happen earlier?";
+        if (!released || !acquired) break;
+    }
+    EXPECT_GT(crossings, 0) << what << " is not written by one side and read by the other";
+}
+
+TEST(Ex9_1_Ring, WhatOneCoreDidIsDoneBeforeTheOtherHearsOfIt) {
+    if (!kAtomicHooks) GTEST_SKIP() << "needs a build with assertions";
+    SpscRing<int> ring(8);
+    Steps producer, consumer;
+    auto add = [](Steps& all, const Steps& more) {
+        all.insert(all.end(), more.begin(), more.end());
+    };
+    auto fill = [&] {
+        while (ring.try_push(1)) {
+        }
+        ring.publish();
+    };
+    add(producer, steps_of(fill));
+    add(consumer, steps_of([&] { take_all(ring); }));
+    add(producer, steps_of(fill));  // It has to find out that there is room again.
+    expect_handed_over(producer, consumer, "the index that says what is published");
+    expect_handed_over(consumer, producer, "the index that says which slots are free");
+}
+
+TEST(Ex9_1_Ring, PublishUsesTheOrderItIsGiven) {
+    if (!kAtomicHooks) GTEST_SKIP() << "needs a build with assertions";
+    SpscRing<int> ring(8);
+    ASSERT_TRUE(ring.try_push(1));
+    bool as_told = false;
+    for (const auto& s : steps_of([&] { ring.publish(std::memory_order_seq_cst); })) {
+        as_told |= s.writes && s.order == std::memory_order_seq_cst;
+    }
+    EXPECT_TRUE(as_told) << "publish(seq_cst) has stored nothing with that order; 9.4 relies on it";
+}
+
 TEST(Ex9_1_Ring, TheOtherCoresIndexIsReadOnlyWhenItMatters) {
     if (!kAtomicHooks) GTEST_SKIP() << "needs a build with assertions";
     SpscRing<void*> ring(64);

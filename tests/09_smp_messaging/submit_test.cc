@@ -172,6 +172,59 @@ TEST(Ex9_3_Submit, TheTaskOverThereDiesOverThere) {
     EXPECT_EQ(died_on, std::vector{1u});
 }
 
+TEST(Ex9_3_Submit, WhatATaskWasGivenDiesOverThereToo) {
+    VirtualShards shards(2);
+    std::vector<unsigned> died_on;
+    auto note = [&](int*) { died_on.push_back(this_shard()); };
+    auto keep = [](auto) -> Task<> { co_await yield(); };
+    run_on_0(shards, [&]() -> Task<> {
+        static int something;
+        co_await submit_to(
+            1, [&] { return keep(std::unique_ptr<int, decltype(note)>(&something, note)); });
+    });
+    EXPECT_EQ(died_on, std::vector{1u})
+        << "a task was made on shard 1, with an argument that is freed with the task's frame, and "
+           "this "
+           "is the shard that freed it.\n"
+           "Ask yourself: who owns the frame when the task has ended, and until when?";
+}
+
+TEST(Ex9_3_Submit, WhatIsThrownBeforeThereIsAnythingToAwaitComesBackToo) {
+    VirtualShards shards(2);
+    const std::string what = run_on_0(shards, []() -> Task<std::string> {
+        try {
+            co_await submit_to(1, []() -> Future<int> { throw std::out_of_range("no future"); });
+        } catch (const std::out_of_range& e) {
+            co_return e.what();
+        }
+        co_return "no exception";
+    });
+    EXPECT_EQ(what, "no future");
+}
+
+/// An operation that has its result from the beginning.
+struct AtOnce {
+    int& started;
+    bool ready() { return true; }
+    void start(Continuation& c) {
+        ++started;
+        post(c);
+    }
+    bool stopped() const { return false; }
+    int finish() { return 7; }
+};
+
+TEST(Ex9_3_Submit, WhatIsReadyAtOnceIsNotStarted) {
+    VirtualShards shards(2);
+    int started = 0;
+    const int result = run_on_0(shards, [&]() -> Task<int> {
+        co_return co_await submit_to(1, [&] { return AtOnce{started}; });
+    });
+    EXPECT_EQ(result, 7);
+    EXPECT_EQ(started, 0)
+        << "an operation that is ready may not be started: nothing is left to wait for";
+}
+
 TEST(Ex9_3_Submit, TheTaskOverThereHasTheCallersNameAndPriority) {
     VirtualShards shards(2);
     std::string name;

@@ -79,13 +79,14 @@ class [[nodiscard]] SubmitOperation final : private Message {
 
     void resume() noexcept override {
         // BEGIN 9.3: submit_to
-        // This shard is the target. A plain function (`kPlain`) is called: what comes of that is the
-        // outcome (`set_result_of`). Otherwise, the first time, make `op_` out of what `f_` gives
-        // (`as_operation`) and start it, unless it is ready at once; or unless this message's context was
-        // stopped before: then the outcome is Cancelled. When it is over, which may be the second time,
-        // its result is the outcome, and so is whatever is thrown here. `op_` was made on this shard, so
-        // it ends on this shard, before the reply. `mailbox_` is home's; here ask for this shard's:
-        // `mailbox("submit_to")`.
+        // This shard is the target. What comes of a plain function (`kPlain`) is the outcome
+        // (`set_result_of`). Everything else is resumed twice, if it has to wait:
+        //   - first: make `op_` out of what `f_` gives (`as_operation`), and start it if it is not
+        //     ready. If this message's context was stopped before, the outcome is Cancelled instead;
+        //   - when it is ready, or is resumed again: its result (`finish`) is the outcome;
+        //   - whatever is thrown here, by `f_()` or by any of the others, is the outcome too;
+        //   - `op_` was made on this shard, so it ends on this shard, before the reply.
+        // Then reply. `mailbox_` is home's; here ask for this shard's: `mailbox("submit_to")`.
         return todo_soft("9.3", "SubmitOperation::resume");
         // END 9.3
     }

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <memory>
 #include <random>
+#include <starling/probes.hh>
 #include <starling/sleep.hh>
 #include <starling/story.hh>
 #include <starling/timeout.hh>
@@ -12,6 +13,7 @@ namespace {
 
 using testing_support::Story;
 using testing_support::TimerBed;
+using testing_support::Waiter;
 using namespace std::chrono_literals;
 
 Task<int> answer_after(Duration delay, int answer = 42) {
@@ -34,6 +36,47 @@ Task<std::string> outcome_of(A awaitable) {
 }
 
 int elapsed_ms(const TimerBed& bed) { return static_cast<int>(bed.elapsed() / 1ms); }
+
+/// Lets `time` pass, and everybody run.
+void pass(TimerBed& bed, Duration time) {
+    bed.clock.advance(time);
+    for (int turn = 0; turn < 4; ++turn) bed.executor.run_once();
+}
+
+TEST(Ex5_5_Timeout, EndOfTheOperationIsHeardOfOnce) {
+    Story story("the operation has ended before its time is over: who else could wake the waiter?");
+    TimerBed bed;
+    Executor::Enter enter(bed.executor);
+    Context context;
+    Waiter waiter;
+    waiter.set_context(&context);
+    auto op = timeout(sleep(5ms), 10ms);
+    op.start(waiter);
+    story.step("start a sleep of 5 ms, within 10 ms");
+    pass(bed, 5ms);
+    story.expect("after 5 ms: times the waiter was resumed", 1, waiter.resumed);
+    pass(bed, 20ms);
+    story.step("nobody asks for the result yet, as in a select that waits for others");
+    story.expect("20 ms later: times the waiter was resumed", 1, waiter.resumed);
+    EXPECT_NO_THROW(op.finish());
+}
+
+TEST(Ex5_5_Timeout, EndOfTheTimeIsHeardOfOnce) {
+    Story story("who stops the operation, and who wakes the waiter then?");
+    TimerBed bed;
+    Executor::Enter enter(bed.executor);
+    Context context;
+    Waiter waiter;
+    waiter.set_context(&context);
+    auto op = timeout(sleep(10ms), 5ms);
+    op.start(waiter);
+    story.step("start a sleep of 10 ms, within 5 ms");
+    pass(bed, 5ms);
+    story.expect("after 5 ms: times the waiter was resumed", 1, waiter.resumed);
+    pass(bed, 20ms);
+    story.expect("20 ms later: times the waiter was resumed", 1, waiter.resumed);
+    EXPECT_THROW(op.finish(), TimedOut);
+}
 
 TEST(Ex5_5_Timeout, ResultThatComesInTimeIsReturned) {
     Story story("the operation ends first: who goes on, and with what?");

@@ -54,9 +54,10 @@ void TimerWheel::advance(TimePoint now, std::size_t moves_max) {
 TimePoint TimerWheel::next_deadline() {
     // BEGIN 5.3: the next deadline
     // The time at which the earliest timer expires, so that an executor can sleep until then and is
-    // woken once. At once if something is due. A level-0 slot is one tick; in a slot of any other level
-    // the earliest timer can be anywhere: look at up to kScanMax of them, and if there are more, answer
-    // with the begin of the slot, which is never too late.
+    // woken once. If something is due: any time that has passed, such as that of the current tick. A
+    // level-0 slot is one tick; in a slot of any other level the earliest timer can be anywhere: look
+    // at up to kScanMax of them, and if there are more, answer with the begin of the slot, which is
+    // never too late.
     todo("5.3", "TimerWheel::next_deadline");
     // END 5.3
 }

@@ -70,6 +70,7 @@ class [[nodiscard]] TimeoutOperation : private Continuation, private BranchConte
     /// The operation has ended.
     void resume() noexcept override {
         // BEGIN 5.5: timeout
+        // Disarm the timer: this may live on for a while, in a `select` that waits for others. Then
         // `go_on`, unless `expiry_` has been posted and not yet run: as long as a queue holds it, it
         // cannot be destroyed.
         return todo_soft("5.5", "TimeoutOperation::resume");

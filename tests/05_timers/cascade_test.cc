@@ -25,6 +25,10 @@ void fires_exactly_at(Duration at, const char* question) {
                       bed.advance_to(at - 1ms))) {
         return;
     }
+    if (!story.expect("the hand stands at tick", static_cast<std::uint64_t>(at / 1ms) - 1,
+                      bed.wheel().current_tick())) {
+        return;
+    }
     const std::string fired = bed.advance_to(at);
     if (fired == "A") return;
     for (Duration later = at + 1ms; later < at + 100'000ms; later += 1ms) {
@@ -37,6 +41,17 @@ void fires_exactly_at(Duration at, const char* question) {
 
 TEST(Ex5_2_Cascade, TimerFiresOnItsTickAndNotBefore) {
     fires_exactly_at(5ms, "what does the hand do with the slot at which it arrives?");
+}
+
+TEST(Ex5_2_Cascade, TimerArmedBeforeALevelBoundaryFiresBehindIt) {
+    Story story("in base 256 now is 00 ff, and A's tick 01 01: where does `place` (5.1) put it?");
+    WheelBed bed;
+    bed.advance_to(255ms);
+    bed.arm('A', 257ms);
+    story.step("advance to 255 ms, arm A for 257 ms");
+    story.expect("slots marked on level 0", std::string("-"), bed.marked(0));
+    story.expect("advance to 256 ms: fires", std::string("-"), bed.advance_to(256ms));
+    story.expect("advance to 257 ms: fires", std::string("A"), bed.advance_to(257ms));
 }
 
 TEST(Ex5_2_Cascade, TimerOnALevelBoundaryFiresOnItsTick) {
@@ -57,8 +72,9 @@ TEST(Ex5_2_Cascade, TimerOfLevelThreeComesDownLevelByLevel) {
 }
 
 TEST(Ex5_2_Cascade, TimerBeyondTheHighestLevelFiresOnItsTick) {
-    fires_exactly_at(4'294'967'296ms * 2 + 77ms,
-                     "when does somebody look through the timers that did not fit?");
+    fires_exactly_at(
+        4'294'967'296ms * 2 + 77ms,
+        "who looks through those that did not fit, and where do they go that still do not?");
 }
 
 TEST(Ex5_2_Cascade, EveryTickOfTwoTurnsFires) {
@@ -158,8 +174,26 @@ TEST(Ex5_2_Cascade, WorkOfOneCallIsBounded) {
     story.expect("fires", std::string("ABCDEFGHIJKLMNOPQRSTUVWXYZ"), bed.fire());
 }
 
+TEST(Ex5_2_Cascade, WorkOfOneCallIsBoundedOverAllItsStops) {
+    Story story("the bound is that of the call: at how many slots does the hand stop in one?");
+    WheelBed bed;
+    for (char name = 'A'; name <= 'J'; ++name) bed.arm(name, name < 'F' ? 300ms : 600ms);
+    bed.wheel().advance(WheelBed::kOrigin + 1s, 6);
+    story.step("arm A to E for 300 and F to J for 600 ms, two slots of level 1");
+    story.step("advance to 1000 ms, moving six timers at most");
+    std::string fired = bed.fire();
+    story.expect("all have fired", false, fired.find('J') != std::string::npos);
+    for (int calls = 0; bed.wheel().due() && calls < 10; ++calls) {
+        bed.wheel().advance(WheelBed::kOrigin + 1s, 6);
+        const std::string more = bed.fire();
+        if (more != "-") fired += more;
+    }
+    story.step("go on as long as something is due");
+    story.expect("fired", std::string("ABCDEFGHIJ"), fired);
+}
+
 TEST(Ex5_2_Cascade, TimerArmedForThePastFiresInTheSameTurn) {
-    Story story("a timer armed by one that fires: does the loop over the due ones see it?");
+    Story story("seen from which tick is B placed, and does the loop over the due ones see it?");
     WheelBed bed;
     bed.arm('A', 5ms);
     bed.wheel().advance(WheelBed::kOrigin + 10ms);

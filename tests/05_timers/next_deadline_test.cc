@@ -88,6 +88,17 @@ TEST(Ex5_3_NextDeadline, IsNowWhileSomethingIsDue) {
     story.expect("next deadline", in_ms(5000ms), in_ms(bed.next()));
 }
 
+TEST(Ex5_3_NextDeadline, IsNowWhileTimersAreFalling) {
+    Story story("an `advance` has stopped short: may an executor sleep before it has gone on?");
+    WheelBed bed;
+    bed.arm('A', 400ms);
+    bed.arm('B', 300ms);
+    bed.wheel().advance(WheelBed::kOrigin + 350ms, 1);
+    story.step("arm A for 400 and B for 300 ms; advance to 350 ms, moving one timer at most");
+    story.expect("there is more to do", true, bed.wheel().due());
+    story.expect("next deadline is later than now", false, bed.next() > 350ms);
+}
+
 TEST(Ex5_3_NextDeadline, EndOfAllTimeIsNever) {
     Story story("how do you turn a tick back into a time that may not exist?");
     WheelBed bed;
@@ -136,6 +147,25 @@ TEST(Ex5_3_NextDeadline, IsExactWithAsManyInASlotAsItMayLookAt) {
     story.step("arm kScanMax timers for one slot of level 1, the latest first, at last one for " +
                in_ms(at));
     story.expect("next deadline", in_ms(at), in_ms(wheel.next_deadline() - WheelBed::kOrigin));
+}
+
+TEST(Ex5_3_NextDeadline, IsNotTooLateWhenTheEarliestIsTheLastOfACrowd) {
+    Story story("the earliest of those you have looked at: what do you know of all the others?");
+    WheelBed::Nothing target;
+    std::vector<Timer> timers(TimerWheel::kScanMax * 2);
+    TimerWheel wheel(WheelBed::kOrigin);
+    Duration at = 300ms + TimerWheel::kScanMax * 2ms;
+    for (Timer& timer : timers) {
+        at -= 1ms;
+        timer.set_deadline(WheelBed::kOrigin + at);
+        wheel.insert(timer, target);
+    }
+    story.step(
+        "arm 2 * kScanMax timers for one slot of level 1, the latest first, at last one for " +
+        in_ms(at));
+    const Duration next = wheel.next_deadline() - WheelBed::kOrigin;
+    story.step("next deadline: " + in_ms(next));
+    story.expect("it is too late", false, next > at);
 }
 
 TEST(Ex5_3_NextDeadline, LookIntoACrowdedSlotIsAtAFewOfItsTimers) {

@@ -98,6 +98,12 @@ TEST(Ex5_1_Place, EndOfAllTimeIsADeadline) {
     story.step("arm A for TimePoint::max()");
     story.expect("something is due", false, bed.wheel().due());
     story.expect("A is armed", true, bed.armed('A'));
+    WheelBed::Nothing target;
+    Timer last(TimePoint::max());
+    TimerWheel oldest(TimePoint{});
+    oldest.insert(last, target);
+    story.step("the same in a wheel whose origin is the begin of all time");
+    story.expect("something is due", false, oldest.due());
 }
 
 TEST(Ex5_1_Place, TimersOfOneTickShareASlotInOrder) {

@@ -61,6 +61,8 @@ TEST(Ex5_4_Sleep, OfNoTimeDoesNotWait) {
     Story story("what does ready() say about a deadline that has passed?");
     TimerBed bed;
     bed.run([&]() -> Task<> {
+        story.expect("ready(), of sleep(0ms)", true, sleep(0ms).ready());
+        story.expect("ready(), of sleep(1ms)", false, sleep(1ms).ready());
         co_await sleep(0ms);
         co_await sleep(-5ms);
         co_await sleep_until(bed.clock.now() - 1h);

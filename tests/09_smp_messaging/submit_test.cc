@@ -316,6 +316,31 @@ TEST(Ex9_3_SubmitStop, ATaskThatHasNotBegunIsNotBegun) {
     EXPECT_EQ(shards.mailbox(0).outstanding(), 0u);
 }
 
+TEST(Ex9_3_SubmitStop, TheCallerWaitsForEverythingItHasSent) {
+    VirtualShards shards(2);
+    bool ended = false;
+    auto caller = shards.spawn(0, [&]() -> Task<> {
+        co_await submit_to(1, [&]() -> Task<> {
+            ended = true;
+            co_return;
+        });
+    });
+    shards.turn(0);
+    while (shards.turn(1)) {
+    }
+    ASSERT_TRUE(ended) << "the request should be answered by now";
+    caller.abort();  // The answer is not home yet: a second message leaves.
+    while (shards.turn(0)) {
+    }
+    ASSERT_FALSE(caller.done() && shards.mailbox(0).outstanding() > 0)
+        << "the answer has come home, and the caller went on; but its second message, which asks for a "
+           "stop, is still on its way to shard 1.\n"
+           "Ask yourself: in whose frame does that message lie?";
+    shards.run();
+    EXPECT_TRUE(caller.done());
+    EXPECT_EQ(shards.mailbox(0).outstanding(), 0u);
+}
+
 TEST(Ex9_3_SubmitStop, AStopThatCrossesTheAnswerDoesNoHarm) {
     // The stop is asked for after each possible number of turns of either shard.
     for (int turns_0 = 0; turns_0 < 5; ++turns_0) {

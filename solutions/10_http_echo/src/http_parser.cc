@@ -168,7 +168,10 @@ void RequestParser::check_size(std::string_view line, std::size_t head_bytes) co
     if (!request_line_taken()) {
         const bool begins = line.empty() || line[0] == '\r' || is<kToken>(line[0]);
         refuse_if(!begins, 400, "this is no HTTP request");
-        refuse_if(line.size() > limits_.request_line_bytes_max, 414,
+        // The limit that is passed first counts, however the bytes arrive.
+        const std::size_t line_max = limits_.request_line_bytes_max;
+        const bool too_long = line.size() > line_max;
+        refuse_if(too_long && head_bytes - line.size() + line_max <= limits_.head_bytes_max, 414,
                   "the request line is too long");
     }
     refuse_if(head_bytes > limits_.head_bytes_max, 431, "the request head is too long");

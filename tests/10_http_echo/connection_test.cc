@@ -1,4 +1,6 @@
 // 10.3 and 10.4: one connection on a real socket, without a server: answers and deadlines.
+#include <starling/watchdog.hh>
+
 #include "server_bed.hh"
 
 namespace starling {
@@ -6,6 +8,8 @@ namespace {
 
 using namespace testing_support;
 using std::chrono::seconds;
+
+[[maybe_unused]] const bool watched = testing_support::watch_every_case();
 
 STARLING_ON_ALL_DRIVERS(Ex10_3_Connection);
 STARLING_ON_ALL_DRIVERS(Ex10_4_Limits);
@@ -249,6 +253,25 @@ TEST_P(Ex10_4_Deadlines, UnfinishedHeadIsKnownWhenItIsRefused) {
         story.expect("without a body", got.size() - 4, got.find("\r\n\r\n"));
         co_await bed.end();
         co_await other.end();
+    });
+}
+
+TEST_P(Ex10_4_Deadlines, ClientThatEndsInTheMiddleOfAHeadIsDone) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    Story story("nothing more will come, and `readable` says so at once: who asks it again?");
+    world.run([&]() -> Task<> {
+        ConnectionBed bed(world, {.head_timeout = seconds(10)});
+        bed.client.send(get("/at-once") + "GET / HTT");
+        co_await settle();
+        bed.client.shutdown_write();
+        const long before = world.elapsed_ms();
+        co_await std::move(bed.serving);
+        story.step("a request and half of a head, and then the client's end of stream");
+        story.expect("the connection has ended at once", true, world.elapsed_ms() - before < 5000);
+        const std::string got = bed.client.received();
+        story.expect("answers", 1, count(got, "HTTP/1.1 "));
+        story.expect("closed", true, bed.client.ended());
     });
 }
 

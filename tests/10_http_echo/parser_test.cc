@@ -56,18 +56,39 @@ TEST(Ex10_1_HeadParser, FinishedLinesAreNotSearchedAgain) {
     for (std::size_t i = 0; i < cut; ++i) {
         if (scribbled[i] == '\r' || scribbled[i] == '\n') scribbled[i] = '#';
     }
-    story.step("show all of it, at a new address; the line ends that were shown before are wiped out");
+    story.step(
+        "show all of it, at a new address; the line ends that were shown before are wiped out");
     bool complete = false;
     try {
         complete = parser.parse(scribbled);
     } catch (const HttpError& error) {
         story.step(std::string("it was refused: ") + error.what());
     }
-    story.expect("complete: who has found a line's end once need not find it again", true, complete);
+    story.expect("complete: who has found a line's end once need not find it again", true,
+                 complete);
     if (complete) {
         story.expect("what came out", Parsed{"done 48", std::string(kGetHead)},
                      testing_support::describe(parser));
     }
+}
+
+TEST(Ex10_1_HeadParser, UnfinishedLineIsNotSearchedAgain) {
+    Story story("a line of 8,000 bytes comes one byte at a time: how many bytes do you look at?");
+    const HttpLimits limits;
+    RequestParser parser(limits);
+    const std::string line = "GET / HTTP/1.1\r\nX-Long: ";
+    story.step("show a line, and 20 bytes of the next");
+    story.expect("complete", false, parser.parse(line + std::string(12, 'x')));
+    const std::string scribbled = line + "xxx\nxxxx\nxxx";
+    story.step("show one byte more, at a new address; in the 20 there are line ends now");
+    std::string verdict = "asks for more";
+    try {
+        if (parser.parse(scribbled + "x")) verdict = "complete";
+    } catch (const HttpError& error) {
+        verdict = std::string("refused: ") + error.what();
+    }
+    story.expect("the verdict: who has looked for a line's end in vain need not look there again",
+                 std::string("asks for more"), verdict);
 }
 
 TEST(Ex10_1_HeadParser, UnfinishedHeadAsksForMore) {

@@ -12,6 +12,7 @@
 #include <starling/net_world.hh>
 #include <starling/sleep.hh>
 #include <starling/story.hh>
+#include <starling/todo.hh>
 
 namespace starling::testing_support {
 
@@ -57,14 +58,56 @@ inline Task<> pass(Duration time) { co_await sleep(time); }
 /// Lets the server do what it can do now.
 inline Task<> settle() { return pass(std::chrono::milliseconds(1)); }
 
-/// One server on one shard, and clients that are plain sockets.
+/// One server on one shard, and clients that are plain sockets. A server that was not stopped, or
+/// not to its end, lives until its tasks have ended: so the case says why it fails, and nothing
+/// worse.
 struct ServerBed {
-    explicit ServerBed(HttpServerOptions options = {}) : server(handler, options) {}
+    explicit ServerBed(HttpServerOptions options = {}) : inside_(new Inside(options)) {}
+    ~ServerBed() {
+        const bool failed = std::uncaught_exceptions() > 0;
+        const bool at_work = inside_->at_work();
+        if (at_work && detail::TodoRecords::instance().empty()) {
+            ADD_FAILURE()
+                << "the server was not stopped to its end; these tasks still run: "
+                << this_executor("a ServerBed").live_task_names()
+                << "\n  Ask yourself: what does each await in stop() throw, and when, and "
+                   "what has not been done then?";
+        }
+        if (!at_work && !failed) return;
+        auto keep = [inside = std::move(inside_)]() -> Task<> {
+            try {
+                Promise<void> never;
+                co_await never.get_future();  // Until the test ends all tasks.
+            } catch (const Cancelled&) {
+            }
+            Executor& executor = this_executor("a ServerBed");
+            constexpr int kTurnsMax = 1000;
+            for (int i = 0; i < kTurnsMax && executor.live_tasks() > 1; ++i) {
+                co_await shield(yield());
+            }
+        };
+        spawn(std::move(keep), {.name = "the server's keeper"}).detach();
+    }
+    ServerBed(const ServerBed&) = delete;
 
     PlainSocket connect() { return PlainSocket::connect(server.local_address()); }
 
-    SlowHandler handler;
-    HttpServer server;
+  private:
+    struct Inside {
+        explicit Inside(const HttpServerOptions& options) : server(handler, options) {}
+        /// Whether there are tasks that refer to it.
+        bool at_work() const {
+            const std::string tasks = this_executor("a ServerBed").live_task_names();
+            return server.open_connections() > 0 || tasks.find("http accept") != tasks.npos;
+        }
+        SlowHandler handler;
+        HttpServer server;
+    };
+    std::unique_ptr<Inside> inside_;
+
+  public:
+    SlowHandler& handler = inside_->handler;
+    HttpServer& server = inside_->server;
 };
 
 /// One connection without a server: 10.4 does not need 10.5.

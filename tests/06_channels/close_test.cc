@@ -16,12 +16,15 @@ namespace {
 
 using testing_support::Started;
 using testing_support::Story;
+using testing_support::Waiter;
 
 TEST(Ex6_3_Close, WhatIsBufferedArrivesAfterTheLastSenderHasGone) {
     Story story("the last sender has gone: is the channel at its end?");
     auto [tx, rx] = channel<int>(4);
     for (int i = 1; i <= 3; ++i) EXPECT_TRUE(tx.try_send(i));
-    { auto gone = std::move(tx); }
+    {
+        auto gone = std::move(tx);
+    }
     story.step("send 1, 2, 3, then the only sender goes");
     for (int i = 1; i <= 3; ++i) {
         Started receiver(rx.recv());
@@ -37,7 +40,9 @@ TEST(Ex6_3_Close, WaitingReceiverLearnsThatTheLastSenderHasGone) {
     Story story("who wakes a receiver for which nothing will ever come?");
     auto [tx, rx] = channel<int>(4);
     Started a(rx.recv()), b(rx.recv());
-    { auto gone = std::move(tx); }
+    {
+        auto gone = std::move(tx);
+    }
     story.step("two receivers wait, then the only sender goes");
     story.expect("the first is done", true, a.done());
     story.expect("the second is done", true, b.done());
@@ -50,7 +55,9 @@ TEST(Ex6_3_Close, ChannelEndsWithTheLastOfItsSenders) {
     auto [tx, rx] = channel<int>(4);
     std::optional<Sender<int>> copy(tx);
     Started receiver(rx.recv());
-    { auto gone = std::move(tx); }
+    {
+        auto gone = std::move(tx);
+    }
     story.step("one of two senders goes");
     story.expect("the receiver is done", false, receiver.done());
     copy.reset();
@@ -65,7 +72,9 @@ TEST(Ex6_3_Close, WaitingSenderGetsItsValueBackWhenTheReceiverGoes) {
     Started a(tx.send(std::make_unique<int>(2)));
     Started b(tx.send(std::make_unique<int>(3)));
     story.step("the channel is full, two senders wait with 2 and 3");
-    { auto gone = std::move(rx); }
+    {
+        auto gone = std::move(rx);
+    }
     story.step("the receiver goes");
     story.expect("the first send is over", true, a.done());
     story.expect("the second send is over", true, b.done());
@@ -116,6 +125,27 @@ TEST(Ex6_3_Close, OperationMayOutliveTheChannel) {
     receiver.reset();
 }
 
+TEST(Ex6_3_Close, WhoeverHearsOfTheEndMayDropTheChannel) {
+    Story story("two lines are served, and who is served may drop the channel: when does he run?");
+    {
+        std::optional<Channel<int>> ends(channel<int>(1));
+        EXPECT_TRUE(ends->sender.try_send(1));
+        auto send = std::make_unique<SendOperation<int>>(ends->sender.send(2));
+        Waiter drops([&] { send.reset(), ends.reset(); });
+        send->start(drops);
+        story.step("outside of a scheduler: a sender waits that drops all; the receiver closes");
+        ends->receiver.close();
+        story.expect("times the sender was resumed", 1, drops.resumed);
+    }
+    std::optional<Channel<int>> ends(channel<int>(1));
+    auto recv = std::make_unique<RecvOperation<int>>(ends->receiver.recv());
+    Waiter drops([&] { recv.reset(), ends.reset(); });
+    recv->start(drops);
+    story.step("the same with a receiver that waits");
+    ends->receiver.close();
+    story.expect("times the receiver was resumed", 1, drops.resumed);
+}
+
 TEST(Ex6_3_Close, LoopOverAChannelEndsWithIt) {
     Executor executor;
     int sum = 0;
@@ -127,7 +157,9 @@ TEST(Ex6_3_Close, LoopOverAChannelEndsWithIt) {
             }(tx))
                 .detach();
         }
-        { auto gone = std::move(tx); }
+        {
+            auto gone = std::move(tx);
+        }
         while (auto value = co_await rx.recv()) sum += *value;
     });
     EXPECT_EQ(sum, 300)
@@ -152,7 +184,9 @@ TEST(Ex6_3_Close, EveryValueIsReceivedOrComesBack) {
                         }(tx, senders.hold(), came_back))
                             .detach();
                     }
-                    { auto gone = std::move(tx); }
+                    {
+                        auto gone = std::move(tx);
+                    }
                     const int wanted = static_cast<int>(random() % 120);
                     for (; received < wanted; ++received) {
                         if (!co_await rx.recv()) break;

@@ -8,6 +8,7 @@
 #include <starling/oneshot.hh>
 #include <starling/semaphore.hh>
 #include <starling/sleep.hh>
+#include <starling/story.hh>
 #include <starling/timer_bed.hh>
 #include <vector>
 
@@ -19,6 +20,7 @@ namespace {
 using testing_support::ScriptedPost;
 using testing_support::ShuffledPost;
 using testing_support::Started;
+using testing_support::Story;
 using testing_support::TimerBed;
 using namespace std::chrono_literals;
 
@@ -34,11 +36,14 @@ TEST(Given6_Semaphore, GivesOutAsManyPermitsAsItHas) {
 }
 
 TEST(Ex6_2_Semaphore, ReleaseServesEveryWaiterItCan) {
+    Story story("two permits come at once: how many of those who wait can go on?");
     Semaphore semaphore(0);
     Started a(semaphore.acquire()), b(semaphore.acquire()), c(semaphore.acquire());
     semaphore.release(2);
-    EXPECT_TRUE(a.done() && b.done());
-    EXPECT_FALSE(c.done());
+    story.step("three wait for a permit each; release two");
+    story.expect("the first is done", true, a.done());
+    story.expect("the second is done", true, b.done());
+    story.expect("the third is done", false, c.done());
 }
 
 TEST(Ex6_2_Semaphore, NobodyRunsBeforeEveryoneIsServed) {
@@ -68,12 +73,15 @@ TEST(Ex6_2_Semaphore, LargeRequestIsNotStarvedBySmallOnes) {
 }
 
 TEST(Ex6_4_Semaphore, StoppedRequestNoLongerHoldsUpThoseBehindIt) {
+    Story story("the one in front leaves: what can those behind it have now, and who tells them?");
     Semaphore semaphore(1);
     Started large(semaphore.acquire(3));
     Started small(semaphore.acquire());
     large.stop();
-    EXPECT_TRUE(large.stopped());
-    EXPECT_TRUE(small.done());
+    story.step("one permit; somebody waits for three, and behind him somebody for one");
+    story.step("the first is stopped");
+    story.expect("it was stopped", true, large.stopped());
+    story.expect("the second is done", true, small.done());
     EXPECT_THROW((void)large.finish(), Cancelled);
 }
 
@@ -252,6 +260,25 @@ TEST(Given6_Oneshot, SenderThatIsReplacedHangsUp) {
     EXPECT_TRUE(other_tx.closed());
     EXPECT_TRUE(bool(tx.send(6)));
     EXPECT_EQ(other_rx.finish().value_or(-1), 6);
+}
+
+TEST(Ex6_2_Oneshot, ShieldedReceiverGoesWithItsTask) {
+    bool gone = false;
+    {
+        Executor executor;
+        executor
+            .spawn([](bool& gone) -> Task<> {
+                struct AtEnd {
+                    bool& gone;
+                    ~AtEnd() { gone = true; }
+                } at_end{gone};
+                auto [tx, rx] = oneshot<int>();
+                (void)co_await shield(rx);  // Nobody sends, and no stop gets through.
+            }(gone))
+            .detach();
+        executor.run_once();
+    }
+    EXPECT_TRUE(gone);
 }
 
 TEST(Ex6_2_Oneshot, ReceiverMayBeDestroyedWhileItWaits) {

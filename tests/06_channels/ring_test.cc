@@ -137,7 +137,9 @@ TEST(Ex6_1_TryForms, WhatIsInTheChannelGoesWithTheReceiver) {
     auto [tx, rx] = channel<Tracked>(8);
     for (int i = 0; i < 5; ++i) EXPECT_TRUE(tx.try_send(Tracked(i)));
     story.step("send five items");
-    { auto gone = std::move(rx); }
+    {
+        auto gone = std::move(rx);
+    }
     story.step("destroy the receiver");
     story.expect("items alive", 0, Tracked::alive);
 }
@@ -145,7 +147,9 @@ TEST(Ex6_1_TryForms, WhatIsInTheChannelGoesWithTheReceiver) {
 TEST(Ex6_1_TryForms, SendingToNobodyGivesTheValueBack) {
     Story story("is there anybody at the other end?");
     auto [tx, rx] = channel<int>(4);
-    { auto gone = std::move(rx); }
+    {
+        auto gone = std::move(rx);
+    }
     story.step("the receiver goes");
     story.expect("the sender knows", true, tx.closed());
     const auto tried = tx.try_send(5);

@@ -173,15 +173,17 @@ TEST(Ex6_5_Fairness, BranchesThatAreReadyTakeTurns) {
 }
 
 TEST(Ex6_5_Fairness, BiasedSelectPrefersTheFirst) {
+    Story story("who is asked first, and is anybody else asked when he says yes?");
     auto [tx, rx] = unbounded_channel<int>();
     auto [other_tx, other_rx] = unbounded_channel<int>();
     for (int i = 0; i < 100; ++i) {
         EXPECT_TRUE(tx.try_send(i));
         EXPECT_TRUE(other_tx.try_send(i));
         Started op(select_biased(rx.recv(), other_rx.recv()));
-        ASSERT_EQ(op.finish().index(), 0u) << "in round " << i;
+        if (!story.expect("the winner", 0u, op.finish().index())) return;
     }
-    EXPECT_EQ(other_rx.size(), 100u);
+    story.step("100 times: two channels that both have a value, biased");
+    story.expect("values left in the second channel", 100u, other_rx.size());
 }
 
 TEST(Ex6_5_Select, ErrorOfABranchIsAResult) {
@@ -202,7 +204,7 @@ TEST(Ex6_5_Select, ErrorOfABranchIsAResult) {
 }
 
 TEST(Ex6_5_Stop, OuterStopEndsEveryBranch) {
-    Story story("whose stop does a branch hear of?");
+    Story story("whose stop does a branch hear of, and can one win that ends because of it?");
     auto [tx, rx] = channel<int>(1);
     auto [other_tx, other_rx] = channel<int>(1);
     Started both(select(rx.recv(), other_rx.recv()));

@@ -168,9 +168,13 @@ TEST(Ex6_2_Fifo, SenderInItsOwnChannelDoesNotKeepItAlive) {
 TEST(Ex6_2_Fifo, DestroyedWaitersLeaveTheirLines) {
     Story story("a waiting operation goes: who still knows its address?");
     auto [tx, rx] = channel<int>(1);
-    { Started receiver(rx.recv()); }
+    {
+        Started receiver(rx.recv());
+    }
     EXPECT_TRUE(tx.try_send(1));
-    { Started sender(tx.send(2)); }
+    {
+        Started sender(tx.send(2));
+    }
     story.step("a waiting receiver and a waiting sender are destroyed");
     story.expect("receive", 1, rx.try_recv().value_or(-1));
     story.expect("there is another one", false, rx.try_recv().has_value());

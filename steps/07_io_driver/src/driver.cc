@@ -60,7 +60,7 @@ void Driver::submit(IoOp& op) {
     // BEGIN 7.2: submit
     // Nothing is dropped and nobody overtakes: when the queue is full, one `enter` may make room; if
     // it does not, or others wait already, the operation waits in the backlog for the next `poll`.
-    // No completion is looked at here.
+    // Nobody is completed here: no `reap`, and no `flush`, which may complete somebody.
     (void)op;
     todo("7.2", "Driver::submit");
     // END 7.2
@@ -72,7 +72,8 @@ void Driver::flush() noexcept {
     while (!cancels_.empty() && kernel_->push(cancels_.back(), 0)) cancels_.pop_back();
     // BEGIN 7.2: submit
     // Push what is in the backlog, oldest first, until the queue is full again. An operation that was
-    // cancelled while it waited here never goes to the kernel: `deliver` it -ECANCELED.
+    // cancelled while it waited here never goes to the kernel: `deliver` it -ECANCELED, in this poll,
+    // or in a later one if somebody before it finds no room.
     return todo_soft("7.2", "Driver::flush");
     // END 7.2
 }

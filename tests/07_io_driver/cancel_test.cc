@@ -151,6 +151,25 @@ TEST(Ex7_4_Cancel, OperationThatStillWaitedForRoomNeverReachesTheKernel) {
     story.expect("the kernel has taken A only", std::size_t{1}, io.kernel.taken.size());
 }
 
+TEST(Ex7_4_Cancel, NewcomerDoesNotEndTheOneWhoWasCancelled) {
+    ScriptedIo io(1);
+    ProbeOp& a = io.op();
+    ProbeOp& b = io.op();
+    ProbeOp& c = io.op();
+    a.submit();
+    io.kernel.next_enter = -EBUSY;
+    b.submit();
+    b.cancel();
+    c.submit();
+    Story story("who is on the stack when B's task goes on, and what is C's in the middle of?");
+    story.step("submit A; submit B, which finds no room; cancel B; submit C");
+    story.expect("B is told nothing inside C's submit", std::vector<int>{}, b.results);
+    for (int i = 0; i < 4; ++i) io.driver.poll();
+    story.step("poll");
+    story.expect("B has heard -ECANCELED, once", std::vector{-ECANCELED}, b.results);
+    story.expect("the kernel has taken A and C", std::size_t{2}, io.kernel.taken.size());
+}
+
 TEST(Ex7_4_Cancel, CancellingTwiceSendsOne) {
     ScriptedIo io;
     ProbeOp& op = io.op();

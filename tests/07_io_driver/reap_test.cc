@@ -27,6 +27,7 @@ TEST(Ex7_3_Reap, CompletionReachesItsOperation) {
     story.expect("B has heard 7", Results{7}, b.results);
     story.expect("A has heard nothing", Results{}, a.results);
     story.expect("B is no longer in flight", false, b.in_flight());
+    story.expect("B has no key any more", std::uint64_t{0}, b.key);
     story.expect("A is", true, a.in_flight());
 }
 

@@ -5,6 +5,7 @@
 #include <random>
 #include <starling/slot_table.hh>
 #include <starling/story.hh>
+#include <string>
 #include <vector>
 
 namespace starling {
@@ -54,6 +55,29 @@ TEST(Ex7_1_Slots, ErasedKeyFindsNothing) {
     table.erase(key);
     story.step("insert A, erase A");
     story.expect("A's key finds nothing", static_cast<Op*>(nullptr), table.find(key));
+}
+
+TEST(Ex7_1_Slots, NoKeyFindsAFreeSlot) {
+    SlotTable<Op> table;
+    Op a;
+    Op b;
+    Op c;
+    Story story("A has gone: what does its slot still know?");
+    const auto key = table.insert(a);
+    table.erase(key);
+    story.step("insert A, erase A");
+    story.expect("A's key does not find A", static_cast<Op*>(nullptr), table.find(key));
+    for (std::uint64_t ahead = 1; ahead < 4; ++ahead) {
+        const auto later = key + (ahead << 32);
+        story.expect("nor does one with a generation " + std::to_string(ahead) + " higher",
+                     static_cast<Op*>(nullptr), table.find(later));
+        table.erase(later);
+    }
+    story.step("such keys are erased, too; insert B, insert C");
+    const auto key_b = table.insert(b);
+    const auto key_c = table.insert(c);
+    story.expect("B's key finds B", &b, table.find(key_b));
+    story.expect("C's key finds C", &c, table.find(key_c));
 }
 
 TEST(Ex7_1_Slots, LateKeyDoesNotFindTheNewOwnerOfItsSlot) {

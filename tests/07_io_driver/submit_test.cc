@@ -110,6 +110,24 @@ TEST(Ex7_2_Submit, WhenTheKernelTakesNothingTheOperationWaitsForThePoll) {
     story.expect("B's key came along", b.key, io.kernel.taken.back().key);
 }
 
+TEST(Ex7_2_Submit, KernelThatMakesNoRoomIsNotWaitedFor) {
+    ScriptedIo io(1);
+    io.op().submit();
+    io.kernel.busy_enters = 100;  // After so many it gives in, so that this case ends.
+    io.op().submit();
+    Story story("the kernel makes no room until its completions are taken: who is to take them?");
+    story.step("submit A, which fills the queue; submit B, while the kernel makes no room");
+    story.expect("submit has tried a few times at most", true, io.kernel.enters < 10);
+    io.kernel.enters = 0;
+    io.driver.poll();
+    story.step("poll, while the kernel still makes no room");
+    story.expect("poll has tried a few times at most", true, io.kernel.enters < 10);
+    io.kernel.busy_enters = 0;
+    for (int i = 0; i < 3; ++i) io.driver.poll();
+    story.step("poll, while the kernel works again");
+    story.expect("the kernel has both", std::size_t{2}, io.kernel.taken.size());
+}
+
 TEST(Ex7_2_Submit, PushThatFindsNoRoomLeavesNothingBehind) {
     ScriptedIo io(1);
     io.op().submit();

@@ -87,29 +87,32 @@ TEST(Ex7_5_Wake, WakeUpIsDrainedSoThatTheNextSleepIsOne) {
     ScriptedIo io;
     auto& wake = static_cast<WakeFd&>(*io.driver.unparker());
     io.driver.park(TimePoint::max());
-    ASSERT_EQ(1U, io.kernel.count(IoCode::poll_multi));
+    Story story("the eventfd has been heard: what makes it silent again?");
+    story.step("park");
+    ASSERT_TRUE(story.expect("watches", std::size_t{1}, io.kernel.count(IoCode::poll_multi)));
     const auto watch = io.kernel.taken.front().key;
     wake.unpark();
     io.kernel.complete(watch, {.result = POLLIN, .more = true});
     io.driver.poll();
-    Story story("the eventfd has been heard: what makes it silent again?");
-    story.step("park, unpark, the kernel says that the descriptor is readable, poll");
+    story.step("unpark, the kernel says that the descriptor is readable, poll");
     story.expect("still readable", false, readable(wake));
     io.driver.park(TimePoint::max());
-    story.step("park: the kernel said that more will come");
-    story.expect("watches", std::size_t{1}, io.kernel.count(IoCode::poll_multi));
+    Story again("the completion said that more will come: who watches the eventfd now?");
+    again.step("park, unpark, the watch completes with more to come, poll, park");
+    again.expect("watches so far", std::size_t{1}, io.kernel.count(IoCode::poll_multi));
 }
 
 TEST(Ex7_5_Wake, WatchThatHasEndedIsArmedAgain) {
     ScriptedIo io;
     auto& wake = static_cast<WakeFd&>(*io.driver.unparker());
     io.driver.park(TimePoint::max());
-    ASSERT_EQ(1U, io.kernel.count(IoCode::poll_multi));
+    Story story("no more will come: who ends the next sleep?");
+    story.step("park");
+    ASSERT_TRUE(story.expect("watches", std::size_t{1}, io.kernel.count(IoCode::poll_multi)));
     wake.unpark();
     io.kernel.complete(io.kernel.taken.front().key, {.result = POLLIN, .more = false});
     io.driver.poll();
-    Story story("no more will come: who ends the next sleep?");
-    story.step("park, unpark, the watch completes for the last time");
+    story.step("unpark, the watch completes for the last time");
     story.expect("still readable", false, readable(wake));
     io.driver.park(TimePoint::max());
     story.step("park again");
@@ -121,8 +124,9 @@ TEST(Ex7_5_Wake, WatchThatFoundNoRoomIsArmedAtTheNextPark) {
     io.op().submit();  // Fills the queue.
     io.driver.park(TimePoint::max());
     io.driver.park(TimePoint::max());
-    EXPECT_EQ(1U, io.kernel.count(IoCode::poll_multi))
-        << "the queue was full at the first park: the push said so";
+    Story story("the queue was full at the first park: what did the push say?");
+    story.step("submit a recv, which fills the queue; park twice");
+    story.expect("watches", std::size_t{1}, io.kernel.count(IoCode::poll_multi));
 }
 
 class Ex7_5_Sleep : public testing::TestWithParam<TestDriver> {};

@@ -8,7 +8,9 @@
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <starling/last_words.hh>
 #include <starling/todo.hh>
+#include <utility>
 
 extern "C" void __sanitizer_set_death_callback(void (*)()) __attribute__((weak));
 
@@ -33,12 +35,20 @@ void write_line(const char* text) noexcept {
     [[maybe_unused]] const auto written = ::writev(STDERR_FILENO, line, 2);
 }
 
+// Once: a report and an abort may both want them.
+void say_last_words() noexcept {
+    const auto say = std::exchange(starling::testing_support::last_words, nullptr);
+    if (say != nullptr) say();
+}
+
 extern "C" void on_signal(int signal) {
     if (sentence[0] == '\0' && signal == SIGALRM) {  // See watchdog.hh.
         write_line("gave up: somebody has waited for seconds, and what they wait for does not come");
+        say_last_words();
         ::syscall(SYS_exit_group, 1);  // A leak check would have nothing to add.
     }
     if (sentence[0] == '\0') {  // Not about a stub: return, and it happens again without us.
+        say_last_words();
         for (const Guarded& g : guarded) {
             if (g.signal == signal) ::sigaction(signal, &g.previous, nullptr);
         }
@@ -78,7 +88,8 @@ void on_record(const char* lowest) noexcept {
 
 // A sanitizer has reported and is about to end the process.
 void on_report() {
-    if (sentence[0] != '\0') write_line(sentence);
+    if (sentence[0] != '\0') return write_line(sentence);
+    say_last_words();
 }
 
 [[maybe_unused]] const bool installed = [] {

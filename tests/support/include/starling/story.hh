@@ -12,12 +12,18 @@
 //       got:      false
 //     Ask yourself: who tells the promise where its future lives now?
 //
+// A test that ends in an assertion, a crash or a hang prints how far it came, and its question.
+//
 // Affinity: one thread.
 #pragma once
 
 #include <gtest/gtest.h>
+#include <unistd.h>
+
 #include <source_location>
+#include <starling/last_words.hh>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace starling::testing_support {
@@ -25,7 +31,16 @@ namespace starling::testing_support {
 class Story {
   public:
     /// \param question what to ask oneself when it goes wrong; never the answer
-    explicit Story(std::string question) : question_(std::move(question)) {}
+    explicit Story(std::string question)
+        : question_(std::move(question)), before_(std::exchange(current_, this)) {
+        last_words = &say;
+    }
+    ~Story() {
+        if (current_ == this) current_ = before_;
+        if (current_ == nullptr) last_words = nullptr;
+    }
+    Story(const Story&) = delete;
+    Story& operator=(const Story&) = delete;
 
     /// Something was done.
     Story& step(const std::string& what) {
@@ -47,9 +62,22 @@ class Story {
     }
 
   private:
+    static void say() noexcept {
+        if (!current_->text_.empty()) write("The test came as far as this:\n");
+        write(current_->text_);
+        write("  Ask yourself: ");
+        write(current_->question_);
+        write("\n");
+    }
+    static void write(std::string_view text) noexcept {
+        [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text.data(), text.size());
+    }
+
+    static inline Story* current_ = nullptr;  // Borrows: it runs.
     std::string question_;
     std::string text_;
     int steps_ = 0;
+    Story* before_;  // Borrows: it outlives this.
 };
 
 }  // namespace starling::testing_support

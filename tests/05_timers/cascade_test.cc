@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <random>
 #include <starling/story.hh>
+#include <starling/watchdog.hh>
 
 #include "wheel_bed.hh"
 #include "wheel_oracle.hh"
@@ -14,6 +15,9 @@ using testing_support::Story;
 using testing_support::WheelBed;
 using testing_support::WheelOracle;
 using namespace std::chrono_literals;
+
+// A hand that goes round and round, or never comes to where it should be.
+[[maybe_unused]] const bool watched = testing_support::watch_every_case();
 
 /// Arms A for `at`, looks one tick before and at that time, and measures how late it is if it is.
 void fires_exactly_at(Duration at, const char* question) {

@@ -113,15 +113,18 @@ TEST(Ex6_4_Cancel, OperationThatWasStoppedCanBeAwaitedAgain) {
 }
 
 TEST(Ex6_4_Cancel, OperationMayGoAsSoonAsItIsPosted) {
-    Story story("outside of a scheduler a post may run its task at once: what is left after that?");
+    Story story(
+        "a stop that came before is heard of inside of `link`, and the task may run at once: what "
+        "is "
+        "settled by then, and what is left afterwards?");
     auto [tx, rx] = channel<int>(1);
     auto op = std::make_unique<RecvOperation<int>>(rx.recv());
     Context context;
     context.request_stop();
     testing_support::Waiter drops([&] { op.reset(); });
     drops.set_context(&context);
-    op->start(drops);
     story.step("a task that is stopped already waits for a value; it drops its operation");
+    op->start(drops);
     story.expect("times it went on", 1, drops.resumed);
     EXPECT_TRUE(tx.try_send(1));
     story.expect("a value that is sent now stays in the channel", 1u, rx.size());

@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 
 #include <memory>
-#include <optional>
 #include <starling/executor.hh>
 #include <starling/executor_probes.hh>
 #include <starling/probes.hh>
@@ -12,56 +11,23 @@
 #include <string>
 #include <utility>
 
+#include "spawn_helpers.hh"
+
 namespace starling {
 namespace {
 
+using testing_support::answer;
+using testing_support::fail;
 using testing_support::Hold;
+using testing_support::hold_and_return;
+using testing_support::let_go;
+using testing_support::report;
 using testing_support::run_turns;
+using testing_support::set;
 using testing_support::Story;
 using testing_support::Tracked;
 using testing_support::Waiter;
 using testing_support::Yield;
-
-/// Awaits `handle` and writes down what came: a value, or what was thrown.
-template <class T>
-Task<> report(JoinHandle<T>& handle, std::string& log) {
-    try {
-        if constexpr (std::is_void_v<T>) {
-            co_await handle;
-            log += "done ";
-        } else {
-            log += std::to_string(co_await handle) + " ";
-        }
-    } catch (const TaskAborted& e) {
-        log += std::string("aborted: ") + e.what() + " ";
-    } catch (const std::exception& e) {
-        log += std::string("failed: ") + e.what() + " ";
-    } catch (const Cancelled&) {
-        log += "cancelled ";
-    }
-}
-
-/// Lets whoever waits at `hold` go on, in the executor's next turn.
-void let_go(Executor& executor, Hold& hold) {
-    Executor::Enter scope(executor);
-    if (hold.held()) hold.go();
-}
-
-/// Holds a Tracked in its frame while it waits.
-Task<int> hold_and_return(Hold& hold, int value) {
-    Tracked local;
-    co_await hold;
-    co_return value;
-}
-Task<> set(bool& flag) {
-    flag = true;
-    co_return;
-}
-Task<int> answer() { co_return 42; }
-Task<int> fail() {
-    co_await Yield{};
-    throw std::runtime_error("no luck");
-}
 
 TEST(Ex4_2_Spawn, TaskBeginsInTheLoop) {
     Story story("spawn may be called anywhere; when may the new task run?");
@@ -271,190 +237,6 @@ TEST(Ex4_2_Join, ExceptionThatNobodyFetchesIsReported) {
     }
     EXPECT_EQ(ignored, 2) << "the handle was dropped without a look";
     set_ignored_exception_hook(previous);
-}
-
-/// Waits until it is stopped, then cleans up.
-Task<> wait_for_stop(std::string& log) {
-    log += "begun ";
-    try {
-        for (;;) co_await Yield{};
-    } catch (const Cancelled&) {
-        log += "stopped ";
-    }
-    co_await shield(Yield{});
-    log += "cleaned ";
-    co_await Yield{};  // Throws again.
-}
-
-TEST(Ex4_2_Abort, AwaitsOfAnAbortedTaskThrow) {
-    Story story("abort is a request: where does the task learn of it, and its awaiter of the end?");
-    std::string log;
-    Executor executor;
-    auto handle = executor.spawn(wait_for_stop(log), {.name = "waiting"});
-    executor.spawn(report(handle, log)).detach();
-    executor.run_once();
-    handle.abort();
-    story.step("a task waits, another one awaits it; abort()");
-    story.expect("what happened so far", std::string("begun "), log);
-    story.expect("the executor becomes idle", true, run_turns(executor));
-    story.expect("what happened",
-                 std::string("begun stopped cleaned aborted: the task 'waiting' was aborted "),
-                 log);
-}
-
-TEST(Ex4_2_Abort, TaskThatHasNotBegunRunsUpToItsFirstAwait) {
-    std::string log;
-    Executor executor;
-    auto handle = executor.spawn([&]() -> Task<> {
-        log += "begun ";
-        co_await Yield{};
-        log += "went on ";
-    });
-    handle.abort();
-    EXPECT_TRUE(run_turns(executor));
-    EXPECT_EQ(log, "begun ") << "it looks after what it was given, then its first await throws";
-    EXPECT_TRUE(handle.done());
-}
-
-TEST(Ex4_2_Abort, AbortAfterTheEndChangesNothing) {
-    std::string log;
-    Executor executor;
-    auto handle = executor.spawn(answer());
-    run_turns(executor);
-    handle.abort();
-    executor.spawn(report(handle, log)).detach();
-    run_turns(executor);
-    EXPECT_EQ(log, "42 ") << "a success beats a stop";
-}
-
-TEST(Ex4_2_Abort, StoppingTheAwaiterLeavesTheTaskAlone) {
-    Story story("whose stop is it: the awaiter's, or the task's?");
-    Hold hold;
-    std::string log;
-    Executor executor;
-    auto handle = executor.spawn(hold_and_return(hold, 42));
-    auto awaiter = executor.spawn(report(handle, log));
-    run_turns(executor);
-    awaiter.abort();
-    run_turns(executor);
-    story.step("a task waits; its awaiter is aborted");
-    story.expect("what the awaiter got", std::string("cancelled "), log);
-    story.expect("the task has ended", false, handle.done());
-    executor.spawn(report(handle, log)).detach();
-    run_turns(executor);
-    let_go(executor, hold);
-    run_turns(executor);
-    story.step("a second one awaits the same handle, and the task returns 42");
-    story.expect("what they got", std::string("cancelled 42 "), log);
-}
-
-TEST(Ex4_2_Abort, StopThatNobodyLookedAtIsForgotten) {
-    // As a select or a timeout does with a loser: it stops it, and never asks it for its result.
-    for (const bool ended : {false, true}) {
-        Story story("who was stopped: the first await, the second, or the task?");
-        std::string log;
-        Executor executor;
-        auto handle = executor.spawn(wait_for_stop(log), {.name = "waiting"});
-        run_turns(executor);
-        Context branch;
-        Waiter waiter;
-        waiter.set_context(&branch);
-        if (!story.expect("the task has ended", false, handle.ready())) return;
-        handle.start(waiter);
-        branch.request_stop();
-        run_turns(executor);
-        story.step("an await of the handle is stopped");
-        story.expect("times the waiter ran", 1, waiter.resumed);
-        log.clear();
-        handle.abort();
-        if (ended) run_turns(executor);
-        executor.spawn(report(handle, log)).detach();
-        run_turns(executor);
-        story.step(ended ? "the task is aborted and ends, then somebody awaits it"
-                         : "the task is aborted, and somebody awaits it");
-        story.expect("what happened",
-                     std::string("stopped cleaned aborted: the task 'waiting' was aborted "), log);
-    }
-}
-
-TEST(Ex4_2_Abort, HandleWhoseAwaitWasStoppedIsAsGoodAsBefore) {
-    Story story("the handle is awaited again: what does it still remember of the first await?");
-    std::string log;
-    Executor executor;
-    auto handle = executor.spawn(wait_for_stop(log), {.name = "waiting"});
-    auto awaiter = executor.spawn([&]() -> Task<> { co_await handle; });
-    executor.run_once();
-    awaiter.abort();
-    executor.run_once();
-    story.step("a task waits, another one awaits it; the awaiter is aborted");
-    story.expect("the awaiter has ended", true, awaiter.done());
-    executor.spawn(report(handle, log)).detach();
-    executor.run_once();
-    handle.abort();
-    story.step("a second one awaits the same handle; now the task itself is aborted");
-    story.expect("the executor becomes idle", true, run_turns(executor));
-    story.expect("what the second one got",
-                 std::string("begun stopped cleaned aborted: the task 'waiting' was aborted "),
-                 log);
-}
-
-TEST(Ex4_2_Abort, AwaitInAStoppedContextEndsAtOnce) {
-    Story story("the stop was there before the await: who calls on_stop, and what must it find?");
-    Hold hold;
-    Context stopped("stopped");
-    Waiter waiter;
-    waiter.set_context(&stopped);
-    Executor executor;
-    auto handle = executor.spawn(hold_and_return(hold, 42));
-    run_turns(executor);
-    Executor::Enter scope(executor);
-    stopped.request_stop();
-    handle.start(waiter);
-    run_turns(executor);
-    story.step("a task waits; its handle is awaited in a context that is stopped already");
-    story.expect("times the awaiter was resumed", 1, waiter.resumed);
-    story.expect("what it got: stopped", true, handle.stopped());
-    EXPECT_THROW(handle.finish(), Cancelled);
-    hold.go();
-    run_turns(executor);
-    story.step("then the task ends");
-    story.expect("times the awaiter was resumed", 1, waiter.resumed);
-    story.expect("the result", 42, handle.finish());
-}
-
-TEST(Ex4_2_Abort, EndThatWasFirstBeatsTheStopOfTheAwaiter) {
-    Executor executor({.batch_max = 1});  // One continuation a turn.
-    Hold hold;
-    std::string log;
-    auto handle = executor.spawn(hold_and_return(hold, 42));
-    auto awaiter = executor.spawn(report(handle, log));
-    run_turns(executor);
-    let_go(executor, hold);
-    while (handle.valid() && !handle.done()) executor.run_once();
-    EXPECT_EQ(log, "")
-        << "the task has ended, and its awaiter is queued: it does not run inside the "
-           "end of the task";
-    awaiter.abort();
-    EXPECT_TRUE(run_turns(executor));
-    EXPECT_EQ(log, "42 ");
-}
-
-TEST(Ex4_2_Abort, AwaiterThatIsStoppedWithItsTaskIsCancelled) {
-    Story story("both were asked to stop: did the child fail, so that the parent must handle it?");
-    std::string log;
-    Executor executor;
-    auto handle = executor.spawn(wait_for_stop(log), {.name = "child"});
-    auto awaiter = executor.spawn([&]() -> Task<> { co_await handle; }, {.name = "parent"});
-    executor.run_once();
-    executor.stop_all();
-    story.step("a task waits, another one awaits it; both are asked to stop");
-    story.expect("the executor becomes idle", true, run_turns(executor));
-    story.expect("both have ended", true, handle.done() && awaiter.done());
-    std::string end;
-    executor.spawn(report(awaiter, end)).detach();
-    run_turns(executor);
-    story.expect("the awaiter ended by its own stop",
-                 std::string("aborted: the task 'parent' was aborted "), end);
 }
 
 TEST(Ex4_2_Spawn, LiveTasksHaveNames) {

@@ -11,16 +11,10 @@
 #include <string>
 #include <vector>
 
+#include "run_on_0.hh"
+
 namespace starling {
 namespace {
-
-template <class F>
-auto run_on_0(VirtualShards& shards, F task) {
-    auto handle = shards.spawn(0, std::move(task));
-    shards.run();
-    if (!handle.done()) throw std::logic_error("the caller on shard 0 still waits");
-    return handle.finish();
-}
 
 TEST(Ex9_2_OneWay, MessagesArriveInOrderAndNobodyWaits) {
     VirtualShards shards(2);

@@ -69,7 +69,7 @@ void BodyDecoder::take_line(std::string_view line) {
     }
     extra_bytes_ += line.size();
     refuse_if(extra_bytes_ > kExtraBytesMax, 413, "too much between the chunks");
-    budget_ -= left_;
+    budget_ -= left_;  // 0, except behind a size.
     state_ = next;
 }
 

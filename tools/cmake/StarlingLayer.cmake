@@ -167,6 +167,16 @@ function(_starling_executable name file)
     if(TARGET ${library} AND EXISTS "${PROJECT_SOURCE_DIR}/solutions/${name}/${file}")
         _starling_program(${program} solutions "${PROJECT_SOURCE_DIR}/solutions/${name}/${file}")
         install(TARGETS ${program})
+        # In a release the compiler sees all ten layers at once (docs/benchmarks/log.md).
+        if(CMAKE_BUILD_TYPE STREQUAL "Release")
+            foreach(layer IN LISTS STARLING_LAYERS)
+                if(TARGET starling_solutions_${layer})
+                    target_sources(${program} PRIVATE
+                        $<TARGET_PROPERTY:starling_solutions_${layer},SOURCES>)
+                endif()
+            endforeach()
+            set_target_properties(${program} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 0)
+        endif()
         # A third of its memory at rest would be pages of a library of which it uses little.
         include(CheckLinkerFlag)
         check_linker_flag(CXX -static-libstdc++ STARLING_STATIC_LIBSTDCXX)

@@ -1,5 +1,8 @@
 // What is given in this step.
 #include <gtest/gtest.h>
+#include <cstdint>
+#include <limits>
+#include <starling/interval.hh>
 #include <starling/sleep.hh>
 #include <starling/timeout.hh>
 #include <string>
@@ -35,6 +38,36 @@ TEST(Given5_Service, DelayBeyondAllTimeIsTheEndOfTime) {
     Executor executor;
     TimerService timers(executor);
     EXPECT_EQ(timers.after(Duration::max()), TimePoint::max());
+}
+
+TEST(Given5_Durations, AnyUnitIsCountedInNanosecondsAndRoundedUp) {
+    using std::chrono::duration;
+    EXPECT_EQ(Duration(AnyDuration(2min)), 2min);
+    EXPECT_EQ(Duration(AnyDuration(std::chrono::days(3))), 72h);
+    EXPECT_EQ(Duration(AnyDuration(0.25s)), 250ms);
+    EXPECT_EQ(Duration(AnyDuration(duration<float>(-1.5F))), -1500ms);
+    EXPECT_EQ(Duration(AnyDuration(duration<std::int64_t, std::pico>(1001))), 2ns)
+        << "a nanosecond and a bit: rounded down it would be early";
+    EXPECT_EQ(Duration(AnyDuration(duration<std::uint8_t, std::ratio<1, 3>>(1))), 333'333'334ns);
+}
+
+TEST(Given5_Durations, WhatNanosecondsCannotCountIsForEver) {
+    using Seconds = std::chrono::duration<double>;
+    using Limits = std::numeric_limits<double>;
+    EXPECT_EQ(Duration(AnyDuration(std::chrono::hours::max())), Duration::max());
+    EXPECT_EQ(Duration(AnyDuration(std::chrono::hours::min())), Duration::min());
+    EXPECT_EQ(Duration(AnyDuration(std::chrono::duration<std::uint64_t>::max())), Duration::max());
+    EXPECT_EQ(Duration(AnyDuration(Seconds(Limits::infinity()))), Duration::max());
+    EXPECT_EQ(Duration(AnyDuration(Seconds(-Limits::infinity()))), Duration::min());
+    EXPECT_EQ(Duration(AnyDuration(Seconds(Limits::quiet_NaN()))), Duration::max());
+    EXPECT_EQ(Duration(AnyDuration(std::chrono::years(292))), std::chrono::years(292));
+}
+
+TEST(Given5_Durations, LaterThanAllTimeIsTheEndOfTime) {
+    EXPECT_EQ(later(TimePoint::max() - 1ns, 1ns), TimePoint::max());
+    EXPECT_EQ(later(TimePoint::max() - 1ns, 2ns), TimePoint::max());
+    EXPECT_EQ(later(TimePoint::min(), Duration::max()), TimePoint(-1ns));
+    EXPECT_EQ(later(TimePoint::max(), -1ns), TimePoint::max() - 1ns);
 }
 
 }  // namespace

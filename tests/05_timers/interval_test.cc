@@ -76,18 +76,39 @@ TEST(Ex5_4_Interval, StoppedTickIsNotConsumed) {
     });
 }
 
+TEST(Ex5_4_Interval, PeriodThatNeverComesRoundTicksOnce) {
+    for (const MissedTick missed : {MissedTick::burst, MissedTick::delay, MissedTick::skip}) {
+        Story story("a tick behind the end of time: when is it?");
+        int ticks = 0;
+        TimerBed bed;
+        bed.run([&]() -> Task<> {
+            Interval interval(bed.clock.now(), std::chrono::hours::max(), missed);
+            auto ticking = spawn([&]() -> Task<> {
+                for (;; ++ticks) co_await interval.tick();
+            });
+            co_await sleep(1h);
+            story.step("an interval that begins now, of hours::max(); an hour passes");
+            story.expect("ticks", 1, ticks);
+            story.expect("the next one is at the end of time", true,
+                         interval.next() == TimePoint::max());
+            ticking.abort();
+            EXPECT_THROW(co_await ticking, TaskAborted);
+        });
+    }
+}
+
 TEST(Ex5_4_Periodic, CallsUntilItIsAborted) {
     Story story("what ends a loop that never ends?");
     int calls = 0;
     TimerBed bed;
     bed.run([&]() -> Task<> {
-        auto handle = spawn_periodic(10ms, [&] { ++calls; });
+        auto handle = spawn_periodic(0.01s, [&] { ++calls; });
         co_await sleep(95ms);
         handle.abort();
         EXPECT_THROW(co_await handle, TaskAborted);
         co_await sleep(100ms);
     });
-    story.step("every 10 ms, aborted after 95 ms");
+    story.step("every 0.01 s, aborted after 95 ms");
     story.expect("calls", 9, calls);
 }
 

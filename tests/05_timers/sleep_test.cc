@@ -72,6 +72,35 @@ TEST(Ex5_4_Sleep, OfNoTimeDoesNotWait) {
     story.expect("ns that have passed", 0, ns(bed.elapsed()));
 }
 
+TEST(Ex5_4_Sleep, AnyUnitWillDo) {
+    Story story("where does a duration become nanoseconds, and in which direction is it rounded?");
+    TimerBed bed;
+    bed.run([&]() -> Task<> {
+        co_await sleep(0.0015s);
+        story.step("sleep(0.0015s)");
+        story.expect("ns that have passed", ns(2ms), ns(bed.elapsed()));
+        co_await sleep_until(bed.clock.now() + 0.5ms);
+        story.step("sleep_until(now + 0.5ms)");
+        story.expect("ns that have passed", ns(3ms), ns(bed.elapsed()));
+        co_await sleep(std::chrono::days(1));
+        story.step("sleep(days(1))");
+        story.expect("ns that have passed", ns(24h + 3ms), ns(bed.elapsed()));
+    });
+}
+
+TEST(Ex5_4_Sleep, ForEverEndsByAStop) {
+    Story story("now + for ever: is that a point in time?");
+    TimerBed bed;
+    bed.run([&]() -> Task<> {
+        auto sleeper = spawn([]() -> Task<> { co_await sleep(std::chrono::hours::max()); });
+        co_await sleep(24h * 365);
+        story.step("sleep(hours::max()); a year passes");
+        story.expect("it has woken", false, sleeper.done());
+        sleeper.abort();
+        EXPECT_THROW(co_await sleeper, TaskAborted);
+    });
+}
+
 TEST(Ex5_4_Sleep, ExecutorSleepsOnceHoweverLong) {
     for (const Duration delay :
          {Duration(5ms), Duration(10s), Duration(10min), Duration(5h), Duration(24h * 60)}) {

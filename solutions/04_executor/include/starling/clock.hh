@@ -11,10 +11,34 @@ namespace starling {
 using Duration = std::chrono::steady_clock::duration;     ///< Nanoseconds.
 using TimePoint = std::chrono::steady_clock::time_point;  ///< Since the machine's start.
 
+/// Any std::chrono duration, where a time is asked for: `1.5s`, `days(2)`, `hours::max()`. Rounded
+/// up to nanoseconds, so that nothing is early; what they cannot count (292 years), and what is not
+/// a number, is for ever. \affinity any thread
+class AnyDuration {
+  public:
+    /// From any duration, implicitly.
+    template <class Rep, class Period>
+    constexpr AnyDuration(std::chrono::duration<Rep, Period> time) noexcept : time_(round(time)) {}
+    /// Duration::max(): for ever.
+    constexpr operator Duration() const noexcept { return time_; }
+
+  private:
+    static constexpr Duration round(Duration time) noexcept { return time; }
+    template <class AnyTime>
+    static constexpr Duration round(AnyTime time) noexcept {
+        constexpr double kLongest = 9.223e18;  // A little less than what fits.
+        const double ns = std::chrono::duration<double, std::nano>(time).count();
+        if (ns < -kLongest) return Duration::min();
+        return ns < kLongest ? std::chrono::ceil<Duration>(time) : Duration::max();
+    }
+    Duration time_;
+};
+
 /// The moment `delay` behind `time`; TimePoint::max() if that is beyond all time. \affinity any
 /// thread
 constexpr TimePoint later(TimePoint time, Duration delay) noexcept {
-    return delay > TimePoint::max() - time ? TimePoint::max() : time + delay;
+    const bool beyond = delay > Duration::zero() && time > TimePoint::max() - delay;
+    return beyond ? TimePoint::max() : time + delay;
 }
 
 /// Tells the time: the machine's, unless a class derived from it knows another. \affinity any

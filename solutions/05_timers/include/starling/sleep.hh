@@ -65,10 +65,14 @@ class [[nodiscard]] SleepOperation : public StoppableWait<SleepOperation>, priva
 
 /// Waits until `deadline` has passed: never less, at most a tick (1 ms) and the executor's turn
 /// more. `co_await sleep_until(t);` \throws Cancelled if the task is stopped \pre a TimerService
-inline SleepOperation sleep_until(TimePoint deadline) { return SleepOperation(deadline); }
+template <class AnyTime>
+SleepOperation sleep_until(
+    std::chrono::time_point<std::chrono::steady_clock, AnyTime> deadline) noexcept {
+    return SleepOperation(TimePoint(AnyDuration(deadline.time_since_epoch())));
+}
 
 /// Waits for `delay`, counted from this call. A `delay` of zero or less is over at once.
-inline SleepOperation sleep(Duration delay) {
+inline SleepOperation sleep(AnyDuration delay) {
     return SleepOperation(service<TimerService>("sleep").after(delay));
 }
 

@@ -24,12 +24,12 @@ enum class MissedTick { burst, delay, skip };
 class Interval {
   public:
     /// The first tick is one period from now. \pre a positive period; a TimerService
-    explicit Interval(Duration period, MissedTick missed = MissedTick::burst)
+    explicit Interval(AnyDuration period, MissedTick missed = MissedTick::burst)
         : Interval(service<TimerService>("Interval").after(period), period, missed) {}
     /// The first tick is at `first`; it is due at once if that has passed. \pre a positive period
-    Interval(TimePoint first, Duration period, MissedTick missed = MissedTick::burst) noexcept
+    Interval(TimePoint first, AnyDuration period, MissedTick missed = MissedTick::burst) noexcept
         : next_(first), period_(period), missed_(missed) {
-        assert(period > Duration::zero());
+        assert(period_ > Duration::zero());
     }
 
     /// Waits for the next tick: `co_await interval.tick();` One that was stopped is not consumed.
@@ -38,10 +38,10 @@ class Interval {
         const TimePoint due = next_;
         co_await sleep_until(due);
         const TimePoint now = service<TimerService>("Interval").now();
-        next_ += period_;
+        next_ = later(next_, period_);
         if (next_ <= now && missed_ == MissedTick::skip)
             next_ = now - (now - next_) % period_ + period_;
-        if (next_ <= now && missed_ == MissedTick::delay) next_ = now + period_;
+        if (next_ <= now && missed_ == MissedTick::delay) next_ = later(now, period_);
         co_return due;
     }
 
@@ -58,7 +58,7 @@ class Interval {
 /// returns void or a Task<void>, which is awaited: calls never overlap. Keep the handle: to drop it
 /// lets the task run on.
 template <class F>
-JoinHandle<void> spawn_periodic(Duration period, F f, MissedTick missed = MissedTick::delay,
+JoinHandle<void> spawn_periodic(AnyDuration period, F f, MissedTick missed = MissedTick::delay,
                                 SpawnOptions options = {.name = "periodic"}) {
     auto loop = [](Duration period, MissedTick missed, F f) -> Task<> {
         Interval interval(period, missed);

@@ -216,6 +216,53 @@ TEST(Ex5_5_Timeout, OuterStopBeatsATimeoutThatComesWhileItEnds) {
     story.expect("ms that have passed", 35, elapsed_ms(bed));
 }
 
+TEST(Ex5_5_Timeout, OuterStopBeatsATimeoutWhoseOperationStillEnds) {
+    Story story("the time was over first, the task was stopped next, and then the operation ended");
+    for (const Duration cleans_up : {0ms, 30ms}) {
+        std::string result = "none";
+        TimerBed bed;
+        bed.run([&]() -> Task<> {
+            auto slow_to_end = [&]() -> Task<int> {
+                try {
+                    co_await sleep(1h);
+                } catch (const Cancelled&) {
+                }
+                co_await shield(sleep(cleans_up));
+                throw Cancelled{};
+            };
+            auto task = spawn(
+                [&]() -> Task<> { result = co_await outcome_of(timeout(slow_to_end(), 10ms)); });
+            co_await sleep(10ms);  // Wakes in the turn in which the limit expires, and behind it.
+            task.abort();
+            try {
+                co_await task;
+            } catch (const TaskAborted&) {
+            }
+        });
+        story.step("within 10 ms; aborted in the turn in which they are over; it takes " +
+                   std::to_string(cleans_up / 1ms) + " ms to end");
+        story.expect("result", std::string("cancelled"), result);
+    }
+}
+
+TEST(Ex5_5_Timeout, StopThatComesAfterItHasEndedChangesNothing) {
+    Story story("a select stops its losers, in the context of the winner: what was news by then?");
+    TimerBed bed;
+    Executor::Enter enter(bed.executor);
+    Context context;
+    Waiter waiter;
+    waiter.set_context(&context);
+    auto op = timeout(sleep(10ms), 5ms);
+    op.start(waiter);
+    pass(bed, 5ms);
+    story.step("a sleep of 10 ms, within 5 ms, which are over");
+    story.expect("times the waiter was resumed", 1, waiter.resumed);
+    context.request_stop();
+    story.step("the context is stopped before anybody asks for the result");
+    story.expect("the operation was stopped", false, op.stopped());
+    EXPECT_THROW(op.finish(), TimedOut);
+}
+
 TEST(Ex5_5_Timeout, TaskAroundItIsNotStopped) {
     Story story("whose context did you stop?");
     TimerBed bed;

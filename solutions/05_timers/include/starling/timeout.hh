@@ -1,12 +1,14 @@
 // timeout: any awaitable, but not for longer than this.
 //
 //       operation ends first:  disarm the timer ─────────────────────► its result
-//       timer fires first:     stop the operation ─► it ends ─┬─ stopped ──► throws TimedOut
+//       timer fires first:     stop the operation ─► it ends ─┬─ stopped ──► throws TimedOut, or
+//                                                             │              Cancelled, see below
 //                                                             └─ succeeded ─► its result
 //
 // The operation runs in a branch context of its own, so it can be stopped without stopping the task
 // around it. A timeout never abandons it: it asks it to stop and waits until it has ended, because
-// it may use memory of the frame until then.
+// it may use memory of the frame until then. If by then the task around it is stopped as well, that
+// is the stronger news: Cancelled, whichever came first.
 //
 // Affinity: owner shard.
 #pragma once
@@ -85,17 +87,19 @@ class [[nodiscard]] TimeoutOperation : private Continuation, private BranchConte
     /// The time is over.
     void on_expired() noexcept {
         // BEGIN 5.5: timeout
-        //| Stop the operation, by a stop of this context, unless it has ended already or was stopped
-        //| from outside before. `outer_` goes on when the operation has ended, not earlier.
+        //| Stop the operation, by a stop of this context, unless it has ended already. `outer_` goes
+        //| on when the operation has ended, not earlier.
         //= return todo_soft("5.5", "TimeoutOperation::on_expired");
         if (ended_) return go_on();
-        if (stop_requested()) return;
         expired_ = true;
         request_stop();
         // END 5.5
     }
+    /// Both have ended. If the task is stopped by now, that is what it has to hear.
     void go_on() noexcept {
         unlink();
+        const Context* around = outer_->context();
+        if (around != nullptr && around->stop_requested()) expired_ = false;
         outer_->resume();
     }
 
@@ -103,16 +107,16 @@ class [[nodiscard]] TimeoutOperation : private Continuation, private BranchConte
     Timer timer_;
     Expiry expiry_;
     Continuation* outer_ = nullptr;  // Borrows: it owns this operation.
-    bool expired_ = false;           // We have stopped the operation.
+    bool expired_ = false;           // The time was over first, and that is still the news.
     bool ended_ = false;             // The operation has ended.
 };
 
 /// Awaits `awaitable` (an operation, a future, a task) for at most `limit`; a `limit` of zero or
 /// less leaves time for what is ready. A result that comes in time, or in spite of the stop, is
 /// returned: `auto answer = co_await timeout(ask(), 2s);` \throws TimedOut; what the awaitable
-/// throws; Cancelled if the task is stopped \pre a TimerService
+/// throws; Cancelled if the task is stopped before it has ended \pre a TimerService
 template <class A>
-auto timeout(A&& awaitable, Duration limit) {
+auto timeout(A&& awaitable, AnyDuration limit) {
     using Op = OperationOf<A&&>;
     return TimeoutOperation<Op>(as_operation(std::forward<A>(awaitable)),
                                 service<TimerService>("timeout").after(limit));

@@ -107,7 +107,7 @@ class Smp {
     /// One more shard is busy (+1), or one less (-1): it is idle, and all that it has sent has come
     /// home. If none is busy any more nothing will ever happen again; all are woken to hear it.
     void count_busy(int shards) noexcept {
-        if ((busy_ += shards) == 0) enter(Phase::over);
+        if (busy_.fetch_add(shards) == -shards) enter(Phase::over);
     }
     /// Whether nothing will ever happen again, on any shard.
     bool quiescent() const noexcept {

@@ -17,6 +17,7 @@ using testing_support::ScriptedPost;
 using testing_support::StackProbe;
 using testing_support::start;
 using testing_support::Story;
+using testing_support::StubbornHold;
 using testing_support::Tracked;
 using testing_support::Waiter;
 using testing_support::Yield;
@@ -70,12 +71,34 @@ Task<> report_context(Context*& seen, Hold& hold) {
 Task<> outer_of(Context*& seen, Hold& hold) { co_await report_context(seen, hold); }
 
 TEST(Ex2_2_Await, ChildRunsInItsParentsContext) {
+    Story story(
+        "a child is part of the same task, one stop, one name: where does it learn of that?");
     Context context("parent");
     Context* seen = nullptr;
     Hold hold;
     Task<> task = outer_of(seen, hold);
+    story.step("a parent awaits a child that asks for its context");
     start(task, context);
-    EXPECT_EQ(seen, &context) << "a child is part of the same task: one stop, one name";
+    story.expect("it runs in its parent's context", true, seen == &context);
+}
+
+Task<> clean_up(Log& log, StubbornHold& hold) {
+    log.push_back("cleans up");
+    co_await hold;
+}
+Task<> call_clean_up(Log& log, StubbornHold& hold) { co_await clean_up(log, hold); }
+
+TEST(Ex2_2_Await, StoppedTaskMayCallAChild) {
+    Story story("the child is there to clean up: who else would do it?");
+    Log log;
+    StubbornHold hold;
+    Context context;
+    context.request_stop();
+    Task<> task = call_clean_up(log, hold);
+    start(task, context);
+    story.step("a task whose context is stopped awaits a child");
+    story.expect("what the child did", Log{"cleans up"}, log);
+    story.expect("it waits for what ignores stops", true, hold.held());
 }
 
 Task<> dive(int depth, StackProbe& stack, Hold& hold) {
@@ -135,6 +158,20 @@ TEST(Ex2_3_Final, ParentGoesOnWhenTheChildHasEnded) {
     story.step("the child's wait is over");
     story.expect("what ran", Log{"child ends", "parent ends"}, log);
     story.expect("the parent is done", true, task.done());
+}
+
+TEST(Ex2_3_Final, EndOfABodyIsAResultAlsoWithoutAValue) {
+    Story story("the body has come to its end: how does whoever looks at the outcome see that?");
+    Log log;
+    Hold hold;
+    Context context;
+    Task<> task = child(log, hold);
+    start(task, context);
+    story.step("a Task<> waits");
+    story.expect("its outcome is empty", true, task.promise().outcome().empty());
+    hold.go();
+    story.step("it goes on, to its end");
+    story.expect("its outcome has a value", true, task.promise().outcome().has_value());
 }
 
 TEST(Ex2_3_Final, ControlComesBackWithoutAPost) {
@@ -260,6 +297,46 @@ TEST(Ex2_3_Final, TaskThatNobodyWaitsForJustEnds) {
     Task<> task = take(Tracked(1));
     start(task, context);
     EXPECT_TRUE(task.done());
+}
+
+TEST(Ex2_3_TaskOperation, RunsATaskWhereNoCoroutineWaits) {
+    Story story(
+        "whoever starts an operation may be starting others, too: what if this one runs, and "
+        "ends, in the middle of that?");
+    ScriptedPost posts;
+    Log log;
+    Hold hold;
+    Context context("combinator");
+    Waiter waiter;
+    waiter.set_context(&context);
+    Task<> task = child(log, hold);
+    story.expect("a task is ready at once", false, task.ready());
+    task.start(waiter);
+    story.step("task.start(waiter)");
+    story.expect("what the body did", Log{}, log);
+    story.expect("continuations posted", 1u, posts.waiting());
+    posts.run_all();
+    story.step("its turn has come");
+    story.expect("what the body did", Log{"child begins"}, log);
+    story.expect("times that the waiter ran", 0, waiter.resumed);
+    if (!story.expect("the body waits", true, hold.held())) return;
+    hold.go();
+    posts.run_all();
+    story.step("its wait is over, and it ends");
+    story.expect("times that the waiter ran", 1, waiter.resumed);
+}
+
+TEST(Ex2_3_TaskOperation, RunsInItsWaitersContext) {
+    Story story("whoever waits for this belongs to some task: where does the body learn of it?");
+    Context context("combinator");
+    Context* seen = nullptr;
+    Hold hold;
+    Waiter waiter;
+    waiter.set_context(&context);
+    Task<> task = report_context(seen, hold);
+    story.step("start(waiter) of a task that asks for its context");
+    task.start(waiter);
+    story.expect("it runs in its waiter's context", true, seen == &context);
 }
 
 }  // namespace

@@ -14,9 +14,7 @@
 namespace starling {
 namespace {
 
-using testing_support::Hold;
 using testing_support::ImmediatePost;
-using testing_support::Ready;
 using testing_support::ScriptedPost;
 using testing_support::StackProbe;
 using testing_support::start;
@@ -75,6 +73,14 @@ TEST(Ex2_6_Future, BrokenPromiseAndMissingPromiseEndTheWait) {
     EXPECT_THROW(missing.promise().outcome().take(), FutureError);
 }
 
+TEST(Ex2_6_Future, OperationOfAFutureWithoutAPromiseHasNothingToWaitFor) {
+    Story story("who would wake whoever waits for a future that has no promise?");
+    FutureOperation<int> op{Future<int>()};
+    story.step("an operation for a future that has no promise");
+    story.expect("it is ready", true, op.ready());
+    EXPECT_THROW(op.finish(), FutureError);
+}
+
 TEST(Ex2_6_Future, StopEndsTheWait) {
     Story story("who knows of the wait when the stop comes: the future, or the context?");
     Context context;
@@ -108,6 +114,8 @@ TEST(Ex2_6_Future, SuccessBeatsAStop) {
 }
 
 TEST(Ex2_6_Future, ValueBehindAStopWakesNobodyTwice) {
+    Story story(
+        "the stop came first, but before the task ran the value was there: who decides, and when?");
     ScriptedPost posts;
     Context context;
     Promise<int> promise;
@@ -115,16 +123,19 @@ TEST(Ex2_6_Future, ValueBehindAStopWakesNobodyTwice) {
     start(task, context);
     posts.run_all();
     context.request_stop();
+    story.step("a task awaits a future, and its context is stopped");
+    story.expect("continuations posted", 1u, posts.waiting());
     promise.set_value(1);
-    EXPECT_EQ(posts.waiting(), 1u) << "the stop has posted the task; the value must not";
-    posts.run_all();
-    ASSERT_TRUE(task.done());
-    ASSERT_FALSE(task.promise().outcome().stopped())
-        << "the stop came first, but the value was there before the task ran: is it lost?";
-    EXPECT_EQ(task.promise().outcome().take(), 2);
+    story.step("the value comes");
+    story.expect("continuations posted, once each", 1u, posts.run_all());
+    if (!story.expect("the task has ended", true, task.done())) return;
+    if (!story.expect("with a value", true, task.promise().outcome().has_value())) return;
+    story.expect("which is", 2, task.promise().outcome().take());
 }
 
 TEST(Ex2_6_Future, WaitThatWasStoppedByItselfHearsOfNoSecondStop) {
+    Story story(
+        "stop() ends the wait as a stop of its context does: what if both come, or one twice?");
     ScriptedPost posts;
     Context context;
     Promise<int> promise;
@@ -133,15 +144,19 @@ TEST(Ex2_6_Future, WaitThatWasStoppedByItselfHearsOfNoSecondStop) {
     FutureOperation<int> op(promise.get_future());
     op.start(waiter);
     op.stop();
+    story.step("an operation waits for a future; stop() is called");
+    story.expect("times that its waiter ran", 1u, posts.run_all());
     op.stop();
+    story.step("stop() is called again");
+    story.expect("times that its waiter ran", 0u, posts.run_all());
     context.request_stop();
-    EXPECT_EQ(posts.waiting(), 1u) << "posted once, however often it is stopped";
-    posts.run_all();
-    EXPECT_EQ(waiter.resumed, 1);
-    EXPECT_TRUE(op.stopped());
+    story.step("its context is stopped as well");
+    story.expect("times that its waiter ran", 0u, posts.run_all());
+    story.expect("it was stopped", true, op.stopped());
 }
 
 TEST(Ex2_6_Future, WaitThatWasStoppedMayBeginAndBeStoppedAgain) {
+    Story story("it was stopped, and is awaited again: what does it remember of the first time?");
     ScriptedPost posts;
     Promise<int> promise;
     Waiter waiter;
@@ -150,13 +165,45 @@ TEST(Ex2_6_Future, WaitThatWasStoppedMayBeginAndBeStoppedAgain) {
         op.start(waiter);
         op.stop();
         posts.run_all();
-        EXPECT_EQ(waiter.resumed, times);
+        story.step("start(waiter), then stop()");
+        if (!story.expect("times that its waiter ran by now", times, waiter.resumed)) return;
     }
     op.start(waiter);
     promise.set_value(3);
     posts.run_all();
-    EXPECT_EQ(waiter.resumed, 3);
-    EXPECT_EQ(op.finish(), 3);
+    story.step("start(waiter), and the value comes");
+    story.expect("times that its waiter ran by now", 3, waiter.resumed);
+    story.expect("it was stopped", false, op.stopped());
+    story.expect("what finish() gives", 3, op.finish());
+}
+
+TEST(Ex2_6_Future, WaitThatIsOverHearsOfNoStopThoughItsOperationLivesOn) {
+    Story story("finish() was called: who may still know this wait, and what would they do?");
+    ScriptedPost posts;
+    Context context;
+    Promise<int> promise;
+    Waiter waiter;
+    waiter.set_context(&context);
+    FutureOperation<int> op(promise.get_future());
+    op.start(waiter);
+    promise.set_value(1);
+    posts.run_all();
+    story.step("an operation waits for a future; the value comes");
+    story.expect("what finish() gives", 1, op.finish());
+    context.request_stop();
+    story.step("now the context is stopped");
+    story.expect("continuations posted", 0u, posts.waiting());
+}
+
+TEST(Ex2_6_Future, StoppedTaskAwaitsNoFutureNotEvenAReadyOne) {
+    Story story("swallowing one Cancelled does not help: where does each await look for the stop?");
+    Context context;
+    context.request_stop();
+    Task<int> task = plus_one(make_ready_future<int>(1));
+    start(task, context);
+    story.step("a task whose context is stopped awaits a future that is ready");
+    if (!story.expect("it has ended", true, task.done())) return;
+    story.expect("it was stopped", true, task.promise().outcome().stopped());
 }
 
 TEST(Ex2_6_Future, StopOfAFinishedWaitIsHarmless) {
@@ -189,6 +236,8 @@ TEST(Ex2_6_Future, TaskMayBeDestroyedWhileItAwaits) {
 }
 
 TEST(Ex2_6_Future, OperationInAStoppedContextIsPostedOnceAndStopped) {
+    Story story(
+        "the stop was there before the wait: who hears of it, and what do they need to know?");
     ScriptedPost posts;
     Context context;
     context.request_stop();
@@ -196,10 +245,10 @@ TEST(Ex2_6_Future, OperationInAStoppedContextIsPostedOnceAndStopped) {
     auto operation = as_operation(promise.get_future());
     Waiter waiter;
     waiter.set_context(&context);
-    EXPECT_FALSE(operation.ready());
+    story.step("start(waiter) of a wait for a future, in a context that is stopped");
     operation.start(waiter);
-    EXPECT_EQ(posts.run_all(), 1u);
-    EXPECT_TRUE(operation.stopped());
+    story.expect("times that its waiter is posted", 1u, posts.run_all());
+    story.expect("it was stopped", true, operation.stopped());
     EXPECT_THROW(operation.finish(), Cancelled);
 }
 
@@ -267,27 +316,6 @@ TEST(Ex2_6_Future, StopReachesTheInnermostChild) {
     EXPECT_TRUE(task.promise().outcome().stopped());
 }
 
-TEST(Ex2_6_TaskOperation, RunsATaskWhereNoCoroutineWaits) {
-    ScriptedPost posts;
-    Context context("combinator");
-    Promise<int> promise;
-    auto operation = as_operation(plus_one(promise.get_future()));
-    Waiter waiter;
-    waiter.set_context(&context);
-    EXPECT_FALSE(operation.ready());
-    operation.start(waiter);
-    EXPECT_EQ(posts.waiting(), 1u)
-        << "whoever starts an operation may be starting others, too: what "
-           "if this task runs, and ends, in the middle of that?";
-    EXPECT_EQ(waiter.resumed, 0);
-    posts.run_all();
-    promise.set_value(1);
-    posts.run_all();
-    ASSERT_EQ(waiter.resumed, 1);
-    EXPECT_FALSE(operation.stopped());
-    EXPECT_EQ(operation.finish(), 2);
-}
-
 TEST(Ex2_6_TaskOperation, IsStoppedWithItsContext) {
     Context context;
     Promise<int> promise;
@@ -299,55 +327,6 @@ TEST(Ex2_6_TaskOperation, IsStoppedWithItsContext) {
     ASSERT_EQ(waiter.resumed, 1);
     EXPECT_TRUE(operation.stopped()) << "seen without catching";
     EXPECT_THROW(operation.finish(), Cancelled);
-}
-
-Task<int> careful(Future<int> work, Future<int> clean_up, std::vector<std::string>& log) {
-    int result = 0;
-    try {
-        result = co_await std::move(work);
-    } catch (const Cancelled&) {
-        log.push_back("stopped");
-    }
-    result += co_await shield(plus_one(std::move(clean_up)));
-    log.push_back("cleaned up");
-    co_return result;
-}
-
-TEST(Ex2_6_Shield, CleanUpRunsInAStoppedTask) {
-    Context context("careful");
-    Promise<int> work;
-    Promise<int> clean_up;
-    std::vector<std::string> log;
-    Task<int> task = careful(work.get_future(), clean_up.get_future(), log);
-    start(task, context);
-    context.request_stop();
-    EXPECT_EQ(log, std::vector<std::string>{"stopped"});
-    EXPECT_FALSE(task.done()) << "the clean-up takes its time";
-    clean_up.set_value(1);
-    EXPECT_EQ(log, (std::vector<std::string>{"stopped", "cleaned up"}));
-    ASSERT_TRUE(task.done());
-    EXPECT_EQ(task.promise().outcome().take(), 2) << "the task decided to return a value";
-}
-
-Task<> report(std::string& name, Priority& priority, Future<> future) {
-    Context& context = co_await this_context();
-    name = context.name();
-    priority = context.priority();
-    co_await std::move(future);
-}
-Task<> shielded_report(std::string& name, Priority& priority, Future<> future) {
-    co_await shield(report(name, priority, std::move(future)));
-}
-
-TEST(Ex2_6_Shield, ShieldedWorkKeepsTheNameAndThePriority) {
-    Context context("cleaner", Priority::low);
-    std::string name;
-    Priority priority = Priority::high;
-    Task<> task = shielded_report(name, priority, make_ready_future<>());
-    start(task, context);
-    ASSERT_TRUE(task.done());
-    EXPECT_EQ(name, "cleaner");
-    EXPECT_EQ(priority, Priority::low);
 }
 
 }  // namespace

@@ -14,8 +14,11 @@ namespace {
 
 using testing_support::Hold;
 using testing_support::ScriptedPost;
+using testing_support::start;
 using testing_support::Story;
+using testing_support::StubbornHold;
 using testing_support::Tracked;
+using testing_support::Waiter;
 using Log = std::vector<std::string>;
 
 Task<> write_and_hold(Log& log, Hold& hold) {
@@ -138,12 +141,124 @@ TEST(Ex2_1_Promise, MemoryOfAFrameIsUsedAgain) {
 }
 
 TEST(Ex2_1_Promise, DefaultTaskHoldsNothing) {
-    Task<> none;
-    EXPECT_FALSE(none.valid());
-    EXPECT_FALSE(none.done());
+    Story story("what is there to destroy in a task that holds nothing?");
+    {
+        Task<> none;
+        story.step("Task<> none");
+        story.expect("it holds a coroutine", false, none.valid());
+        story.expect("its body has ended", false, none.done());
+        story.step("none is destroyed");
+    }
     Hold hold;
     Log log;
-    EXPECT_TRUE(write_and_hold(log, hold).valid());
+    story.expect("a task that was made holds one", true, write_and_hold(log, hold).valid());
+}
+
+/// An operation that gives a number, and counts what is asked of it.
+struct Number {
+    int value;
+    bool is_ready;
+    int started = 0;
+    int finished = 0;
+    Continuation* waiter = nullptr;
+
+    bool ready() const noexcept { return is_ready; }
+    void start(Continuation& c) noexcept {
+        ++started;
+        waiter = &c;
+    }
+    bool stopped() const noexcept { return false; }
+    int finish() noexcept {
+        ++finished;
+        return value;
+    }
+};
+
+Task<> add(int& sum, Number& a, Number& b, Hold& hold) {
+    sum = co_await a;
+    sum += co_await b;
+    co_await hold;
+}
+
+TEST(Ex2_1_Awaiter, ReadyOperationIsTakenAtOnceAndTheOtherIsStarted) {
+    Story story("ready() has a part in each await; who needs start(), and who must not get it?");
+    int sum = 0;
+    Number here{.value = 1, .is_ready = true};
+    Number later{.value = 2, .is_ready = false};
+    Hold hold;
+    Context context;
+    Task<> task = add(sum, here, later, hold);
+    start(task, context);
+    story.step("sum = co_await here;  sum += co_await later;  only `here` is ready");
+    story.expect("the sum", 1, sum);
+    story.expect("times that `here` was started", 0, here.started);
+    story.expect("times that `later` was started", 1, later.started);
+    if (!story.expect("who waits for it is the task", true, later.waiter == &task.promise())) {
+        return;
+    }
+    post(*later.waiter);
+    story.step("`later` is over, and posts who waits");
+    story.expect("the sum", 3, sum);
+    story.expect("times that each of them was finished", 2, here.finished + later.finished);
+}
+
+Task<> take_many(int& taken, Number& op, Hold& hold) {
+    for (; taken < 10'000; ++taken) co_await op;
+    co_await hold;
+}
+
+TEST(Ex2_1_Awaiter, TaskThatNeverHasToWaitLetsOthersRun) {
+    Story story("everything this task awaits is ready: who on this thread gets a turn, and when?");
+    ScriptedPost posts;
+    int taken = 0;
+    Number op{.value = 1, .is_ready = true};
+    Hold hold;
+    Context context;
+    Task<> greedy = take_many(taken, op, hold);
+    Waiter other;
+    start(greedy, context);
+    post(other);
+    posts.run_one();
+    story.step("a task that takes 10,000 ready operations has its first turn; another one waits");
+    story.expect("it has taken some", true, taken > 10);
+    story.expect("it has taken all", false, taken == 10'000);
+    posts.run_one();
+    story.expect("then the other one has run", 1, other.resumed);
+    const int first = taken;
+    posts.run_one();
+    story.step("the first one's second turn");
+    story.expect("it has taken about as many again", true, taken - first > first / 2);
+    posts.run_all();
+    story.step("turn by turn, to the end");
+    story.expect("it has taken", 10'000, taken);
+    story.expect("times that something was finished", 10'000, op.finished);
+    story.expect("times that something that was ready was started", 0, op.started);
+}
+
+Task<> clean_up_when_stopped(Log& log, Hold& work, StubbornHold& clean_up) {
+    try {
+        co_await work;
+    } catch (const Cancelled&) {
+        log.push_back("cancelled");
+    }
+    log.push_back("cleans up");
+    co_await clean_up;
+}
+
+TEST(Ex2_1_Awaiter, StoppedTaskAwaitsOnlyWhatIgnoresStops) {
+    Story story("which operations say that they run whatever happens, and who looks at that?");
+    Log log;
+    Hold work;
+    StubbornHold clean_up;
+    Context context;
+    context.request_stop();
+    Task<> task = clean_up_when_stopped(log, work, clean_up);
+    start(task, context);
+    story.step("a task whose context is stopped awaits some work");
+    story.expect("the work was started", false, work.held());
+    story.expect("what the task did", Log{"cancelled", "cleans up"}, log);
+    story.step("it catches Cancelled, and awaits what ignores stops");
+    story.expect("that was started", true, clean_up.held());
 }
 
 }  // namespace

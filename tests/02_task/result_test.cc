@@ -16,6 +16,7 @@ using testing_support::Hold;
 using testing_support::start;
 using testing_support::Story;
 using testing_support::Tracked;
+using testing_support::Waiter;
 
 /// Runs a task that needs nothing from outside, and takes its result.
 template <class T>
@@ -29,9 +30,7 @@ T run(Task<T>&& task) {
 Task<int> number(int x) { co_return x; }
 Task<int> sum(int a, int b) { co_return co_await number(a) + co_await number(b); }
 
-TEST(Ex2_4_Result, ValueArrivesAtTheAwait) {
-    EXPECT_EQ(run(sum(2, 3)), 5);
-}
+TEST(Ex2_4_Result, ValueArrivesAtTheAwait) { EXPECT_EQ(run(sum(2, 3)), 5); }
 
 Task<std::string> text() { co_return "made from a literal"; }
 Task<std::unique_ptr<int>> owner() { co_return std::make_unique<int>(7); }
@@ -108,7 +107,7 @@ TEST(Ex2_4_Result, ExceptionAfterAWaitIsNotTheWakersProblem) {
 }
 
 Task<Tracked> tracked(int value) { co_return Tracked(value); }
-Task<int> read(int value) { co_return(co_await tracked(value)).value; }
+Task<int> read(int value) { co_return (co_await tracked(value)).value; }
 
 TEST(Ex2_4_Result, ResultIsDestroyedExactlyOnce) {
     Tracked::alive = 0;
@@ -184,6 +183,41 @@ Task<std::string> value_then_exception() {
 
 TEST(Ex2_4_Result, ExceptionBehindTheReturnReplacesTheValue) {
     EXPECT_THROW(run(value_then_exception()), std::runtime_error);
+}
+
+/// Runs a task as an operation, to its end.
+template <class T>
+void run_as_operation(Task<T>& task, Story& story) {
+    Context context;
+    Waiter waiter;
+    waiter.set_context(&context);
+    task.start(waiter);
+    story.step("a task is started as an operation, and ends");
+    story.expect("times that whoever waits ran", 1, waiter.resumed);
+}
+
+TEST(Ex2_4_TaskOperation, GivesWhatTheBodyReturned) {
+    Story story("the value is in the outcome: who takes it out?");
+    Task<std::unique_ptr<int>> task = owner();
+    run_as_operation(task, story);
+    story.expect("it was stopped", false, task.stopped());
+    story.expect("what finish() gives", 7, *task.finish());
+}
+
+TEST(Ex2_4_TaskOperation, ThrowsWhatTheBodyHasThrown) {
+    Story story("three things may have become of a body: which of them is a stop?");
+    Task<int> task = fail();
+    run_as_operation(task, story);
+    story.expect("it was stopped", false, task.stopped());
+    EXPECT_THROW(task.finish(), std::out_of_range);
+}
+
+TEST(Ex2_4_TaskOperation, SaysThatItWasStoppedBeforeAnybodyCatches) {
+    Story story("a throw costs a microsecond; how else does a combinator learn of a stop?");
+    Task<> task = cancelled_by_hand();
+    run_as_operation(task, story);
+    story.expect("it was stopped", true, task.stopped());
+    EXPECT_THROW(task.finish(), Cancelled);
 }
 
 }  // namespace

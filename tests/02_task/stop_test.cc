@@ -1,8 +1,7 @@
-// The stop source and the context are given: this is their specification.
+// The stop source is given: this is its specification.
 #include <gtest/gtest.h>
 #include <memory>
 #include <optional>
-#include <starling/context.hh>
 #include <starling/probes.hh>
 #include <starling/stop_token.hh>
 #include <string>
@@ -92,43 +91,6 @@ TEST(Given2_Stop, DefaultTokenNeverAsks) {
     StopToken never;
     EXPECT_FALSE(never.stop_requested());
     StopCallback callback(never, [] { FAIL(); });
-}
-
-TEST(Given2_Context, BranchHasTheNameAndThePriorityOfTheTaskAroundIt) {
-    Context task("download", Priority::low);
-    BranchContext branch;
-    branch.link_under(&task);
-    EXPECT_STREQ(branch.name(), "download");
-    EXPECT_EQ(branch.priority(), Priority::low);
-}
-
-TEST(Given2_Context, StopGoesDownAndNotUp) {
-    Context task;
-    BranchContext left;
-    BranchContext right;
-    left.link_under(&task);
-    right.link_under(&task);
-    left.request_stop();
-    EXPECT_FALSE(task.stop_requested()) << "a branch is stopped alone";
-    EXPECT_FALSE(right.stop_requested());
-    task.request_stop();
-    EXPECT_TRUE(right.stop_requested());
-
-    BranchContext late;
-    late.link_under(&task);
-    EXPECT_TRUE(late.stop_requested()) << "a branch of a stopped task is stopped from the start";
-}
-
-TEST(Given2_Context, UnlinkedBranchHearsNothing) {
-    Context task;
-    BranchContext branch;
-    branch.link_under(&task);
-    branch.unlink();
-    task.request_stop();
-    EXPECT_FALSE(branch.stop_requested());
-    BranchContext root;
-    root.link_under(nullptr);
-    EXPECT_FALSE(root.stop_requested());
 }
 
 }  // namespace

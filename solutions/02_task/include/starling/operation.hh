@@ -60,13 +60,23 @@ class StoppableWait : private StopNode {
     bool stopped() const noexcept { return withdrawn_; }
     /// \throws Cancelled if stopped
     void finish() {
+        // BEGIN 2.6: await a future
+        //| The wait is over: no stop is heard any more, although the operation may live on. Throw
+        //| Cancelled if it was stopped: the `Op` that this is part of knows.
+        //= todo("2.6", "StoppableWait::finish");
         unlink();
         if (static_cast<Op&>(*this).stopped()) throw Cancelled{};
+        // END 2.6
     }
     /// Ends it early, as a stop of its context does. Idempotent. \pre started, and not finished
     void stop() noexcept {
-        unlink();  // A stop of its context would be a second one.
+        // BEGIN 2.6: await a future
+        //| What `on_stop` does, unless it was done already. A stop of its context that comes later is
+        //| heard no more: it would be a second one.
+        //= return todo_soft("2.6", "StoppableWait::stop");
+        unlink();
         if (!withdrawn_) on_stop(*this);
+        // END 2.6
     }
 
   protected:
@@ -76,14 +86,20 @@ class StoppableWait : private StopNode {
     /// The end of `Op::start`: hears of a stop of c's context. If that was stopped already, `c` is
     /// posted from inside, and `*this` may be gone behind it.
     void wait(Continuation& c) noexcept {
+        // BEGIN 2.6: await a future
+        //| It may have been stopped before, and awaited again: `renew`. Remember the waiter, and
+        //| `link` this into the list of its context, which may be null. A stop that was requested
+        //| already is heard from inside `link`.
+        //= return todo_soft("2.6", "StoppableWait::wait");
         renew();
         waiter_ = &c;
         if (c.context() != nullptr) c.context()->link(*this);
+        // END 2.6
     }
     /// Waits no more, and hears of no stop.
     using StopNode::unlink;
-    /// It is awaited again: forgets that it was stopped. `wait` calls this, and so does a `ready` that
-    /// may say yes then: a combinator that has stopped an operation does not call `finish`.
+    /// It is awaited again: forgets that it was stopped. `wait` calls this, and so does a `ready`
+    /// that may say yes then: a combinator that has stopped an operation does not call `finish`.
     void renew() noexcept { withdrawn_ = false; }
 
     /// Who waits; null before `wait`. Borrows: it owns this operation.
@@ -115,7 +131,13 @@ class FutureOperation : public StoppableWait<FutureOperation<T>> {
     explicit FutureOperation(Future<T>&& future) : future_(std::move(future)) {}
 
     /// A future that has no promise is ready to say so: `finish` throws.
-    bool ready() const noexcept { return future_.ready() || !future_.valid(); }
+    bool ready() const noexcept {
+        // BEGIN 2.6: await a future
+        //| Nobody will ever wake us for a future that is ready, nor for one that is not `valid`.
+        //= return todo_soft("2.6", "FutureOperation::ready", false);
+        return future_.ready() || !future_.valid();
+        // END 2.6
+    }
     /// Waits for the result, or for a stop of c's context.
     void start(Continuation& c) {
         // BEGIN 2.6: await a future
@@ -138,8 +160,12 @@ class FutureOperation : public StoppableWait<FutureOperation<T>> {
     }
     /// \throws Cancelled if stopped; what the future holds
     T finish() {
+        // BEGIN 2.6: await a future
+        //| First as every wait does (`Wait` is the base class), then what the future holds.
+        //= todo("2.6", "FutureOperation::finish");
         Wait::finish();
         return future_.get();
+        // END 2.6
     }
 
   private:
@@ -175,10 +201,16 @@ class ShieldOperation : private Continuation {
     bool ready() { return op_.ready(); }
     /// In a context that has c's name and priority, and no stop.
     void start(Continuation& c) {
+        // BEGIN 2.7: whose stop is it?
+        //| Start `op_`, which looks for its stop in the context of the continuation that it is given.
+        //| That is this operation itself, in `shielded_`, which takes over name and priority of c's
+        //| context; `c` is who goes on afterwards. Some operations are over inside of `start`.
+        //= todo("2.7", "ShieldOperation::start");
         outer_ = &c;
         shielded_.inherit(c.context());
         set_context(&shielded_);
         op_.start(*this);
+        // END 2.7
     }
     /// As the operation inside, which may have stopped itself.
     bool stopped() { return op_.stopped(); }
@@ -186,7 +218,13 @@ class ShieldOperation : private Continuation {
     decltype(auto) finish() { return op_.finish(); }
 
   private:
-    void resume() noexcept override { outer_->resume(); }
+    void resume() noexcept override {
+        // BEGIN 2.7: whose stop is it?
+        //| The operation inside is over, and this is its turn in the queue: it is the waiter's.
+        //= return todo_soft("2.7", "ShieldOperation::resume");
+        outer_->resume();
+        // END 2.7
+    }
 
     Op op_;
     Context shielded_;

@@ -102,23 +102,40 @@ class [[nodiscard]] Task {
 
     bool ready() const noexcept { return false; }
     void start(Continuation& c) {
-        // BEGIN 2.6: await a future
-        //| A task is an operation as well: it runs in c's context, and when it has ended, `c` is
-        //| resumed. The task itself is posted: control is not handed over here.
-        //= todo("2.6", "Task::start");
+        // BEGIN 2.3: final awaiter
+        //| It runs in c's context, and when it has ended, `c` is resumed (`on_done_` of the promise).
+        //| The task itself is posted: control is not handed over here.
+        //= todo("2.3", "Task::start");
         promise().set_context(c.context());
         promise().set_on_done(c);
         post(promise());
-        // END 2.6
+        // END 2.3
     }
-    bool stopped() const noexcept { return promise().outcome().stopped(); }
-    T finish() { return promise().outcome().take(); }
+    bool stopped() const noexcept {
+        // BEGIN 2.4: results and exceptions
+        //| Whether the body was left by Cancelled: for those who look, and do not catch.
+        //= return todo_soft("2.4", "Task::stopped", false);
+        return promise().outcome().stopped();
+        // END 2.4
+    }
+    T finish() {
+        // BEGIN 2.4: results and exceptions
+        //| What became of the body: the value, or throw what the body has thrown.
+        //= todo("2.4", "Task::finish");
+        return promise().outcome().take();
+        // END 2.4
+    }
 
   private:
     friend promise_type;
     explicit Task(std::coroutine_handle<promise_type> frame) noexcept : frame_(frame) {}
     void destroy() noexcept {
+        // BEGIN 2.1: promise_type
+        //| Nobody frees a suspended coroutine by itself: destroy the frame that this holds, if it
+        //| holds one. Afterwards it holds nothing.
+        //= return todo_soft("2.1", "Task::destroy");
         if (frame_) std::exchange(frame_, nullptr).destroy();
+        // END 2.1
     }
     std::coroutine_handle<promise_type> frame_;
 };

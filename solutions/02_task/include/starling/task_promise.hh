@@ -52,14 +52,36 @@ template <class Op>
 struct OperationAwaiter {
     Op op;
 
-    bool await_ready() { return op.ready() && --ready_budget > 0; }
+    /// Whether the task goes on at once.
+    bool await_ready() {
+        // BEGIN 2.1: promise_type
+        //| Only if `op` is ready, and it costs one of `ready_budget`: who spends the last one has to
+        //| let others run first, with the result at hand.
+        //= todo("2.1", "OperationAwaiter::await_ready");
+        return op.ready() && --ready_budget > 0;
+        // END 2.1
+    }
+    /// The task, which is `self`, is suspended now.
     template <class Promise>
     void await_suspend(std::coroutine_handle<Promise> self) {
+        // BEGIN 2.1: promise_type
+        //| Start `op`; what it has to post is the promise of `self`. But an operation that has said
+        //| that it is ready is not started: if we are here because the budget is spent, the budget is
+        //| `kReadyBudget` again, and the promise waits for its next turn.
+        //= todo("2.1", "OperationAwaiter::await_suspend");
         if (ready_budget > 0) return op.start(self.promise());
-        ready_budget = kReadyBudget;  // It is ready, but others have waited for long enough.
+        ready_budget = kReadyBudget;
         post(self.promise());
+        // END 2.1
     }
-    decltype(auto) await_resume() { return op.finish(); }
+    /// The task goes on.
+    OperationResult<Op> await_resume() {
+        // BEGIN 2.1: promise_type
+        //| The value of `co_await op` is what `op` gives when it is over.
+        //= todo("2.1", "OperationAwaiter::await_resume");
+        return op.finish();
+        // END 2.1
+    }
 };
 
 /// Where a body's end arrives: `co_return`, or an exception.
@@ -77,7 +99,13 @@ struct TaskResult {
 };
 template <>
 struct TaskResult<void> {
-    void return_void() noexcept { outcome_.set_value(); }
+    void return_void() noexcept {
+        // BEGIN 2.3: final awaiter
+        //| The body of a Task<void> has come to its end. That is a result as well: keep it.
+        //= return todo_soft("2.3", "TaskResult<void>::return_void");
+        outcome_.set_value();
+        // END 2.3
+    }
     Outcome<void> outcome_;
 };
 
@@ -111,20 +139,35 @@ class TaskPromise final : public Continuation, public Pooled, public TaskResult<
     }
 
     template <class U>
-    Task<U>&& await_transform(Task<U>&& child) noexcept {
-        return std::move(child);  // It is its own awaiter.
+    Task<U>&& await_transform(Task<U>&& child) {
+        // BEGIN 2.2: task awaiter
+        //| The child is its own awaiter. A task that was stopped may call it all the same: it may be
+        //| there to clean up, and its own awaits look after themselves.
+        //= todo("2.2", "TaskPromise::await_transform(Task)");
+        return std::move(child);
+        // END 2.2
     }
     template <class U>
     void await_transform(Task<U>& child) = delete;  // std::move it: a task is awaited once.
     template <class U>
-    auto await_transform(Future<U>&& future) {
+    OperationAwaiter<FutureOperation<U>> await_transform(Future<U>&& future) {
+        // BEGIN 2.6: await a future
+        //| A task that was stopped awaits no more. The operation owns the future, and the awaiter the
+        //| operation.
+        //= todo("2.6", "TaskPromise::await_transform(Future)");
         throw_if_stopped();
-        return OperationAwaiter<FutureOperation<U>>{FutureOperation<U>(std::move(future))};
+        return {FutureOperation<U>(std::move(future))};
+        // END 2.6
     }
     template <Operation Op>
     OperationAwaiter<Op&> await_transform(Op&& op) {
+        // BEGIN 2.1: promise_type
+        //| A task that was stopped awaits no more, except what `ignores_stop`: a constant of the
+        //| operation's type, and Op may be a reference to that. The awaiter refers to `op`.
+        //= todo("2.1", "TaskPromise::await_transform(Operation)");
         if constexpr (!ignores_stop<std::remove_reference_t<Op>>) throw_if_stopped();
         return {op};
+        // END 2.1
     }
     ThisContext await_transform(ThisContext) const noexcept { return {{}, context()}; }
 
@@ -181,7 +224,12 @@ class TaskPromise final : public Continuation, public Pooled, public TaskResult<
 
   private:
     void throw_if_stopped() const {
+        // BEGIN 2.1: promise_type
+        //| Throw Cancelled if a stop was requested of the context that this runs in. There may be
+        //| none (null): then nobody ever asks.
+        //= todo("2.1", "TaskPromise::throw_if_stopped");
         if (context() != nullptr && context()->stop_requested()) throw Cancelled{};
+        // END 2.1
     }
     std::coroutine_handle<> parent_;   // Borrows: the parent's frame owns this one.
     Continuation* on_done_ = nullptr;  // Borrows: it owns this frame.

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <starling/continuation.hh>
 #include <starling/stop_token.hh>
+#include <starling/todo.hh>
 
 namespace starling {
 
@@ -57,15 +58,22 @@ class BranchContext : public Context, private StopNode {
 
     /// Goes under `outer`, which may be null. Stops at once if `outer` is stopped.
     void link_under(Context* outer) noexcept {
-        inherit(outer);
-        if (outer != nullptr) outer->link(*this);
+        // BEGIN 2.7: whose stop is it?
+        // Take over name and priority, and hear of outer's stop: a branch is a StopNode, so `link`
+        // takes it.
+        return todo_soft("2.7", "BranchContext::link_under");
+        // END 2.7
     }
     /// Hears no more of the outer stop.
     using StopNode::unlink;
 
   private:
     static void on_stop(StopNode& node) noexcept {
-        static_cast<BranchContext&>(node).request_stop();
+        // BEGIN 2.7: whose stop is it?
+        // The context around was stopped. `node` is the StopNode that a branch is: its own stop list
+        // has to hear of it.
+        return todo_soft("2.7", "BranchContext::on_stop");
+        // END 2.7
     }
 };
 

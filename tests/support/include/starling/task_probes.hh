@@ -28,6 +28,11 @@ class Hold {
     Continuation* waiter_ = nullptr;
 };
 
+/// The same for clean-up: a task that was stopped may await it, too.
+struct StubbornHold : Hold {
+    static constexpr bool kIgnoresStop = true;
+};
+
 /// An operation that is always ready.
 struct Ready {
     bool ready() const noexcept { return true; }

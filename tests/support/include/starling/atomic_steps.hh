@@ -40,8 +40,8 @@ class AtomicWatch {
     virtual void on_step(const detail::AtomicStep& step) = 0;
     void watch(bool on) noexcept {
         current = on ? this : nullptr;
-        detail::atomic_hook =
-            on ? [](const detail::AtomicStep& step) { current->on_step(step); } : nullptr;
+        detail::atomic_hook = nullptr;
+        if (on) detail::atomic_hook = [](const detail::AtomicStep& s) { current->on_step(s); };
     }
 
   private:

@@ -8,8 +8,8 @@
 //         EXPECT_TRUE(world.nothing_was_lost()) << "acted before step " << step;
 //     }
 //
-// All of it on one thread: each order is tried exactly once, and the same ones every time. Only in builds
-// with assertions, where Atomic<T> has its hook (atomic.hh); elsewhere skip the test.
+// All of it on one thread: each order is tried exactly once, and the same ones every time. Only in
+// builds with assertions, where Atomic<T> has its hook (atomic.hh); elsewhere skip the test.
 //
 // Affinity: owner shard.
 #pragma once
@@ -27,7 +27,8 @@ inline constexpr bool kAtomicHooks = false;
 inline constexpr bool kAtomicHooks = true;
 #endif
 
-/// Hears of each atomic operation of this thread while it lives; one at a time. \affinity owner shard
+/// Hears of each atomic operation of this thread while it lives; one at a time. \affinity owner
+/// shard
 class AtomicWatch {
   public:
     AtomicWatch(const AtomicWatch&) = delete;

@@ -21,6 +21,7 @@ using testing_support::let_go;
 using testing_support::report;
 using testing_support::run_turns;
 using testing_support::Story;
+using testing_support::Tracked;
 using testing_support::Waiter;
 using testing_support::Yield;
 
@@ -28,7 +29,8 @@ using testing_support::Yield;
 Task<> wait_for_stop(std::string& log) {
     log += "begun ";
     try {
-        for (;;) co_await Yield{};
+        for (int i = 0; i < 2'000'000; ++i) co_await Yield{};  // So that it ends in any case.
+        log += "never stopped ";
     } catch (const Cancelled&) {
         log += "stopped ";
     }
@@ -76,6 +78,48 @@ TEST(Ex4_2_Abort, AbortAfterTheEndChangesNothing) {
     executor.spawn(report(handle, log)).detach();
     run_turns(executor);
     EXPECT_EQ(log, "42 ") << "a success beats a stop";
+}
+
+TEST(Ex4_2_Abort, HandleThatHoldsNoTaskStopsNobody) {
+    Story story("whom does a handle know that has let go of its task?");
+    Hold hold;
+    Executor executor;
+    auto handle = executor.spawn(hold_and_return(hold, 1));
+    run_turns(executor);
+    Context& context = handle.context();
+    handle.detach();
+    handle.abort();
+    story.step("a task waits; its handle is detached, then told to abort");
+    story.expect("the task was asked to stop", false, context.stop_requested());
+    JoinHandle<> none;
+    none.abort();
+    none.detach();
+    story.step("the same with a handle that never held one");
+    let_go(executor, hold);
+    run_turns(executor);
+    story.expect("frames alive after the task's end", 0, Tracked::alive);
+}
+
+TEST(Ex4_2_Abort, HandleThatLetsGoWhileItIsAwaitedForgetsItsWaiter) {
+    Story story("an await of the handle is under way: who knows of it, and must forget it?");
+    Hold hold;
+    Context context;
+    Waiter waiter;
+    waiter.set_context(&context);
+    Executor executor;
+    Executor::Enter scope(executor);
+    auto handle = executor.spawn(hold_and_return(hold, 1));
+    run_turns(executor);
+    handle.start(waiter);
+    handle.detach();
+    story.step("a task waits, its handle is awaited, then detached");
+    context.request_stop();
+    story.step("the context of who awaited it is stopped");
+    hold.go();
+    run_turns(executor);
+    story.step("the task ends");
+    story.expect("times the waiter was resumed", 0, waiter.resumed);
+    story.expect("frames alive", 0, Tracked::alive);
 }
 
 TEST(Ex4_2_Abort, StoppingTheAwaiterLeavesTheTaskAlone) {
@@ -181,7 +225,7 @@ TEST(Ex4_2_Abort, EndThatWasFirstBeatsTheStopOfTheAwaiter) {
     auto awaiter = executor.spawn(report(handle, log));
     run_turns(executor);
     let_go(executor, hold);
-    while (handle.valid() && !handle.done()) executor.run_once();
+    for (int i = 0; i < 100 && !handle.done(); ++i) executor.run_once();
     EXPECT_EQ(log, "")
         << "the task has ended, and its awaiter is queued: it does not run inside the "
            "end of the task";

@@ -69,16 +69,48 @@ TEST(Ex4_1_Batch, SourcesArePolledHoweverMuchThereIsToDo) {
 }
 
 TEST(Ex4_1_Batch, TurnRunsWhatTheSourcesBring) {
+    Story story(
+        "a turn is a poll and a batch: in which order, and when do you know what there was?");
     Waiter event;
     Executor executor;
     ScriptedSource source(executor);
     source.on_poll = [&] {
         if (source.polls == 2) post(event);
     };
-    EXPECT_FALSE(executor.run_once()) << "nothing to run";
-    EXPECT_TRUE(executor.run_once()) << "a source brought something";
-    run_turns(executor);
-    EXPECT_EQ(event.resumed, 1);
+    story.expect("the first turn had something to run", false, executor.run_once());
+    story.step("a source brings an event at the second poll");
+    story.expect("the second turn had something to run", true, executor.run_once());
+    story.expect("times the event's waiter ran", 1, event.resumed);
+    story.expect("the third turn had something to run", false, executor.run_once());
+}
+
+TEST(Ex4_1_Batch, SourcesArePolledInTheOrderTheyWereAdded) {
+    std::string log;
+    Executor executor;
+    ScriptedSource first(executor);
+    ScriptedSource second(executor);
+    first.on_poll = [&] { log += "1"; };
+    second.on_poll = [&] { log += "2"; };
+    executor.run_once();
+    executor.run_once();
+    EXPECT_EQ(log, "1212") << "the cheapest was added first";
+}
+
+TEST(Ex4_1_Batch, SourcesArePolledWithTheTimeOfTheirTurn) {
+    Story story(
+        "a source asks now() which of its deadlines have passed: who reads the clock, when?");
+    VirtualClock clock;
+    Executor executor({.clock = &clock});
+    ScriptedSource source(executor);
+    TimePoint seen;
+    source.on_poll = [&] { seen = executor.now(); };
+    for (int i = 1; i <= 3; ++i) {
+        clock.advance(10ms);
+        executor.run_once();
+        story.step("10 ms pass, then a turn");
+        story.expect("ns by which now(), within the poll, is behind the clock", 0,
+                     (clock.now() - seen).count());
+    }
 }
 
 TEST(Ex4_1_Batch, BatchEndsWhenItsTimeIsUp) {

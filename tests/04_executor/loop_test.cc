@@ -132,14 +132,46 @@ TEST(Ex4_3_Loop, WhatEndsItMayComeWhileItSpins) {
     Executor executor({.parker = &parker, .clock = &clock, .spin = Duration::max()});
     ScriptedSource source(executor);
     source.is_active = true;
+    Waiter much_later;
     source.on_poll = [&] {
         clock.advance(1us);
         if (source.polls == 10) over = true;  // As another thread would, which then wakes it.
+        if (source.polls == 1000) post(much_later);  // So that a spin that does not ask ends, too.
     };
     parker.on_park = [&] { over = true; };  // So that a loop that sleeps comes to an end, too.
     executor.run_until([&] { return over; });
     story.step("nothing is queued; at the tenth poll, in spin(), the loop is asked to end");
     story.expect("how often it slept", 0, parker.parks);
+    story.expect("it was polled some hundred times more", false, source.polls > 100);
+}
+
+/// How often a loop polls with nothing to run and nothing to come, until it says that it is stuck.
+int polls_until_stuck(Duration spin, Duration of_a_poll) {
+    VirtualClock clock;
+    Executor executor({.clock = &clock, .spin = spin});
+    ScriptedSource source(executor);
+    source.on_poll = [&] { clock.advance(of_a_poll); };
+    try {  // A bound, so that a spin without an end ends, too.
+        executor.run_until([&] { return source.polls == 1000; });
+    } catch (const Deadlock&) {
+    }
+    return source.polls;
+}
+
+TEST(Ex4_3_Loop, SpinEndsWhenItsTimeIsOver) {
+    Story story("how long has it been spinning: what do you compare, and who moves that on?");
+    const int polls = polls_until_stuck(20us, 1us);
+    story.step("nothing is queued, nothing will come; spin is 20 us, a poll takes 1 us");
+    story.step("it was polled " + std::to_string(polls) + " times");
+    story.expect("fewer than 20", false, polls < 20);
+    story.expect("more than 25", false, polls > 25);
+}
+
+TEST(Ex4_3_Loop, SpinOfZeroIsNone) {
+    Story story("spin is zero, and no time has passed: is that more than zero?");
+    const int polls = polls_until_stuck(0us, 0us);
+    story.step("nothing is queued, nothing will come; spin is zero; the clock stands still");
+    story.expect("polls", 1, polls);
 }
 
 TEST(Ex4_3_Loop, RunUntilAsksEveryTurn) {
@@ -239,6 +271,38 @@ TEST(Ex4_3_End, DestructorDestroysWhatNothingCanEnd) {
     EXPECT_TRUE(handle->done()) << "a handle may outlive its executor; its task has ended";
     Executor other;
     EXPECT_THROW(other.block_on([&]() -> Task<> { co_await *handle; }), TaskAborted);
+}
+
+TEST(Ex4_3_End, OneThatIsDestroyedLetsTheOthersEndProperly) {
+    Story story(
+        "one was destroyed, so another may go on: who brings what that one waits for then?");
+    Hold nobody_comes;
+    Hold flushed;
+    std::string log;
+    TurnLimit turns;
+    ScriptedParker parker;
+    Executor executor({.parker = &parker, .clock = &turns});
+    ScriptedSource source(executor);
+    source.on_poll = [&] {
+        if (flushed.held()) flushed.go();
+    };
+    auto parent = executor.spawn([&]() -> Task<> {
+        auto child = spawn(wait_at(nobody_comes), {.name = "child"});
+        try {
+            co_await shield(child);
+        } catch (const TaskAborted&) {
+            log += "child gone, ";
+        }
+        co_await shield(flushed);
+        log += "flushed";
+    });
+    executor.run_once();
+    executor.run_once();
+    story.step("a child waits for what nobody brings, its parent for the child");
+    executor.end_tasks();
+    story.step("the tasks are ended; the parent cleans up, which takes an event of a source");
+    story.expect("what the parent got to do", std::string("child gone, flushed"), log);
+    story.expect("frames alive", 0, Tracked::alive);
 }
 
 TEST(Ex4_3_End, TaskSpawnedByAnEndingTaskIsStoppedToo) {

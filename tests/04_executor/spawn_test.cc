@@ -236,6 +236,12 @@ TEST(Ex4_2_Join, ExceptionThatNobodyFetchesIsReported) {
         EXPECT_EQ(ignored, 1) << "it can still be fetched";
     }
     EXPECT_EQ(ignored, 2) << "the handle was dropped without a look";
+    {
+        auto handle = executor.spawn(fail());
+        run_turns(executor);
+        EXPECT_THROW(handle.finish(), std::runtime_error);
+    }
+    EXPECT_EQ(ignored, 2) << "somebody has seen that one";
     set_ignored_exception_hook(previous);
 }
 

@@ -32,10 +32,11 @@ void Executor::run_until(const std::function<bool()>& done) {
 
 bool Executor::run_once() {
     Enter scope(*this);
-    poll_sources();
-    const bool busy = !queue_.empty();
-    run_batch();
-    return busy;
+    // BEGIN 4.1: queue and batch
+    // A poll of every source, then a batch. Whether there was anything to run, counting what the sources
+    // have just brought.
+    todo("4.1", "Executor::run_once");
+    // END 4.1
 }
 
 /// Runs the loop until `done()`. \return false if it got stuck: nothing is queued, nothing can come
@@ -69,17 +70,26 @@ void Executor::run_batch() {
 }
 
 void Executor::poll_sources() noexcept {
-    now_ = clock_.now();
-    for (EventSource* source : sources_) source->poll();
+    // BEGIN 4.1: queue and batch
+    // Poll every source, in the order they were added. `now_` is the time of the turn that begins here:
+    // some of them compare deadlines with it.
+    return todo_soft("4.1", "Executor::poll_sources");
+    // END 4.1
 }
 
 bool Executor::anything_can_happen() const noexcept {
-    return std::ranges::any_of(sources_, [](EventSource* s) { return s->active(); });
+    // BEGIN 4.3: the loop
+    // Whether an event may still come: see EventSource::active.
+    return todo_soft("4.3", "Executor::anything_can_happen", false);
+    // END 4.3
 }
 
 void Executor::spin(const std::function<bool()>& done) {
-    const TimePoint begin = now_;
-    while (queue_.empty() && now_ - begin < options_.spin && !done()) poll_sources();
+    // BEGIN 4.3: the loop
+    // Poll the sources as long as nothing is queued and it is not done, for no longer than options_.spin,
+    // counted from `now_`, which polling moves on. Zero: not at all. Duration::max(): without a limit.
+    todo("4.3", "Executor::spin");
+    // END 4.3
 }
 
 void Executor::sleep() {
@@ -115,18 +125,20 @@ void Executor::stop_all() noexcept {
 }
 
 void Executor::end_tasks() {
+    Enter scope(*this);
     ending_ = true;
     stop_all();
-    if (has_live_tasks()) drive([this] { return !has_live_tasks(); });
-    Enter scope(*this);
-    for (;;) {
-        while (!queue_.empty()) queue_.pop().resume();
-        if (!has_live_tasks()) break;
-        detail::SpawnedTaskBase& task = tasks_.front();
-        task.destroy_body();
-        task.resume();  // As if it had ended: so others may end properly now.
-        assert(tasks_.first() != &task && "it has ended, and is still among the live tasks (4.2)");
-    }
+    do {
+        while (has_live_tasks()) {
+            // BEGIN 4.3: the loop
+            // Run the loop (`drive`) until no task lives. If it got stuck, nothing can end those that
+            // are left: destroy the body of the newest where it stands, and treat that task as one
+            // that has ended (SpawnedTaskBase::resume). Only one: others may be able to end then.
+            return todo_soft("4.3", "Executor::end_tasks");
+            // END 4.3
+        }
+        while (!queue_.empty()) queue_.pop().resume();  // Nobody's. It may spawn.
+    } while (has_live_tasks());
     ending_ = false;
 }
 

@@ -138,8 +138,8 @@ class Executor final : public Scheduler, private EventSource {
     /// Asks every spawned task to stop.
     void stop_all() noexcept;
     /// Asks every task to stop, and each that is spawned meanwhile, and runs until they have ended.
-    /// Those that nothing can end are destroyed where they stand. Sources and services are still
-    /// needed here.
+    /// When nothing can end those that are left, one is destroyed where it stands, so that the
+    /// others may end, and so on. Sources and services are still needed here.
     void end_tasks();
 
     /// Makes this the thread's executor for as long as it lives: `spawn`, `post` and wakers come

@@ -118,15 +118,25 @@ class SpawnedTask : public SpawnedTaskBase {
     ~SpawnedTask() = default;
     void set_body(Task<T> task) noexcept {
         assert(task.valid() && "spawned a task that was moved from");
+        // BEGIN 4.2: spawn and JoinHandle
+        //| Own the body, and tell its promise (02) two things: in which context it runs, and whom its
+        //| end resumes. This is both.
+        //= return todo_soft("4.2", "SpawnedTask::set_body");
         task_ = std::move(task);
         task_.promise().set_context(this);
         task_.promise().set_on_done(*this);
+        // END 4.2
     }
     void destroy_body() noexcept override {
+        // BEGIN 4.2: spawn and JoinHandle
+        //| Free the body's frame. An error that nobody has taken out of its outcome goes to
+        //| report_ignored_exception. May be called again, when the body has gone: it is not valid().
+        //= return todo_soft("4.2", "SpawnedTask::destroy_body");
         if (task_.valid() && task_.promise().outcome().has_error()) {
             report_ignored_exception(task_.promise().outcome().error());
         }
         task_ = Task<T>();
+        // END 4.2
     }
 
   private:
@@ -145,8 +155,13 @@ class SpawnedCall final : public SpawnedTask<T>, public Pooled {
 
   private:
     void destroy() noexcept override {
+        // BEGIN 4.2: spawn and JoinHandle
+        //| Free the body, then this object, which was made with `new`. (What is left in the frame may
+        //| refer to the captures of `f_`.)
+        //= return todo_soft("4.2", "SpawnedCall::destroy");
         this->destroy_body();  // Before the callable.
         delete this;
+        // END 4.2
     }
     [[no_unique_address]] F f_;
 };
@@ -188,14 +203,21 @@ class [[nodiscard]] JoinHandle : public StoppableWait<JoinHandle<T>> {
     /// its first await, so that it can look after what it was given. Await the handle to know that
     /// it has ended.
     void abort() noexcept {
+        // BEGIN 4.2: spawn and JoinHandle
+        //| Ask the task to stop: it is a Context. A handle that holds none has nobody to ask.
+        //= return todo_soft("4.2", "JoinHandle::abort");
         if (task_ != nullptr) task_->request_stop();
+        // END 4.2
     }
     /// Lets the task run on by itself. The handle is empty afterwards.
     void detach() noexcept {
+        // BEGIN 4.2: spawn and JoinHandle
+        //| Let go, if this holds a task. The handle may be awaited at the moment: the waiter is
+        //| forgotten, and a stop of its context must not come here any more (`unlink`).
+        //= return todo_soft("4.2", "JoinHandle::detach");
         this->unlink();
-        if (task_ == nullptr) return;
-        task_->set_waiter(nullptr);
-        std::exchange(task_, nullptr)->detach();
+        if (task_ != nullptr) std::exchange(task_, nullptr)->detach();
+        // END 4.2
     }
 
     // An operation: `co_await handle` gives the result once. Stopping the await leaves the task

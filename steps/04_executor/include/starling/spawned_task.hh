@@ -114,15 +114,18 @@ class SpawnedTask : public SpawnedTaskBase {
     ~SpawnedTask() = default;
     void set_body(Task<T> task) noexcept {
         assert(task.valid() && "spawned a task that was moved from");
-        task_ = std::move(task);
-        task_.promise().set_context(this);
-        task_.promise().set_on_done(*this);
+        // BEGIN 4.2: spawn and JoinHandle
+        // Own the body, and tell its promise (02) two things: in which context it runs, and whom its
+        // end resumes. This is both.
+        return todo_soft("4.2", "SpawnedTask::set_body");
+        // END 4.2
     }
     void destroy_body() noexcept override {
-        if (task_.valid() && task_.promise().outcome().has_error()) {
-            report_ignored_exception(task_.promise().outcome().error());
-        }
-        task_ = Task<T>();
+        // BEGIN 4.2: spawn and JoinHandle
+        // Free the body's frame. An error that nobody has taken out of its outcome goes to
+        // report_ignored_exception. May be called again, when the body has gone: it is not valid().
+        return todo_soft("4.2", "SpawnedTask::destroy_body");
+        // END 4.2
     }
 
   private:
@@ -141,8 +144,11 @@ class SpawnedCall final : public SpawnedTask<T>, public Pooled {
 
   private:
     void destroy() noexcept override {
-        this->destroy_body();  // Before the callable.
-        delete this;
+        // BEGIN 4.2: spawn and JoinHandle
+        // Free the body, then this object, which was made with `new`. (What is left in the frame may
+        // refer to the captures of `f_`.)
+        return todo_soft("4.2", "SpawnedCall::destroy");
+        // END 4.2
     }
     [[no_unique_address]] F f_;
 };
@@ -184,14 +190,18 @@ class [[nodiscard]] JoinHandle : public StoppableWait<JoinHandle<T>> {
     /// its first await, so that it can look after what it was given. Await the handle to know that
     /// it has ended.
     void abort() noexcept {
-        if (task_ != nullptr) task_->request_stop();
+        // BEGIN 4.2: spawn and JoinHandle
+        // Ask the task to stop: it is a Context. A handle that holds none has nobody to ask.
+        return todo_soft("4.2", "JoinHandle::abort");
+        // END 4.2
     }
     /// Lets the task run on by itself. The handle is empty afterwards.
     void detach() noexcept {
-        this->unlink();
-        if (task_ == nullptr) return;
-        task_->set_waiter(nullptr);
-        std::exchange(task_, nullptr)->detach();
+        // BEGIN 4.2: spawn and JoinHandle
+        // Let go, if this holds a task. The handle may be awaited at the moment: the waiter is
+        // forgotten, and a stop of its context must not come here any more (`unlink`).
+        return todo_soft("4.2", "JoinHandle::detach");
+        // END 4.2
     }
 
     // An operation: `co_await handle` gives the result once. Stopping the await leaves the task

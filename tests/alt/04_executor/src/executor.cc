@@ -132,15 +132,15 @@ void Executor::stop_all() noexcept {
 }
 
 void Executor::end_tasks() {
+    Enter scope(*this);
     ending_ = true;
     stop_all();
-    if (has_live_tasks()) drive([this] { return !has_live_tasks(); });
-    Enter scope(*this);
-    while (queued_ > 0) next().resume();
-    while (has_live_tasks()) {
-        tasks_.front()->end();
+    do {
+        while (has_live_tasks()) {
+            if (!drive([this] { return !has_live_tasks(); })) tasks_.front()->end();
+        }
         while (queued_ > 0) next().resume();
-    }
+    } while (has_live_tasks());
     ending_ = false;
 }
 

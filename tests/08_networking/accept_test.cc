@@ -332,11 +332,14 @@ TEST_P(Ex8_1_Accept, ConnectionGivenBackIsTheNextOne) {
     if (world.missing()) return;
     world.run([&]() -> Task<> {
         TcpListener listener = TcpListener::bind(SocketAddress::loopback());
-        auto [server, client] = testing_support::tcp_pair();
+        PlainSocket client = PlainSocket::connect(listener.local_address());
+        TcpStream unwanted = co_await listener.accept();
         PlainSocket later = PlainSocket::connect(listener.local_address());
-        listener.give_back(std::move(server));
+        listener.give_back(std::move(unwanted));
         TcpStream stream = co_await listener.accept();
         EXPECT_EQ(SocketAddress::local_of(client.get()), stream.peer_address());
+        TcpStream next = co_await listener.accept();
+        EXPECT_EQ(SocketAddress::local_of(later.get()), next.peer_address());
     });
 }
 

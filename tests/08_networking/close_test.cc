@@ -183,7 +183,7 @@ TEST_P(Ex8_5_Close, ListenerClosesTheConnectionsThatNobodyAccepted) {
         PlainSocket first = PlainSocket::connect(listener.local_address());
         PlainSocket second = PlainSocket::connect(listener.local_address());
         auto [server, third] = tcp_pair();
-        listener.give_back(std::move(server));
+        listener.give_back(TcpStream(world.driver(), std::move(server)));
         co_await listener.close();
         for (PlainSocket* client : {&first, &second, &third}) {
             EXPECT_EQ("", client->received());

@@ -2,8 +2,10 @@
 #include <gtest/gtest.h>
 
 #include <starling/net_world.hh>
+#include <starling/select.hh>
 #include <starling/sleep.hh>
 #include <starling/story.hh>
+#include <starling/tcp_listener.hh>
 #include <starling/tcp_stream.hh>
 #include <starling/timeout.hh>
 
@@ -237,6 +239,61 @@ TEST_P(Ex8_2_Read, BytesThatOvertakeAStopAreNotLost) {
             }
             story.expect("this read has got them, or the next one", sent, got);
         }
+    });
+}
+
+TEST_P(Ex8_2_Read, ConnectionGivenBackKeepsWhatWasReadAhead) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    world.run([&]() -> Task<> {
+        TcpListener listener = TcpListener::bind(SocketAddress::loopback());
+        PlainSocket client = PlainSocket::connect(listener.local_address());
+        TcpStream unwanted = co_await listener.accept();
+        client.send("hello");
+        co_await unwanted.readable();
+        listener.give_back(std::move(unwanted));
+        TcpStream stream = co_await listener.accept();
+        const std::string got = co_await read_some(stream);
+        EXPECT_EQ("hello", got);
+    });
+}
+
+TEST_P(Ex8_2_Read, BothOfTwoRacersKeepTheirBytes) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    Story story("two reads race and both have bytes: where are the loser's?");
+    world.run([&]() -> Task<> {
+        auto [our_a, a] = tcp_pair();
+        auto [our_b, b] = tcp_pair();
+        TcpStream from_a(world.driver(), std::move(our_a));
+        TcpStream from_b(world.driver(), std::move(our_b));
+        auto both_send = [&]() -> Task<> {
+            co_await sleep(std::chrono::milliseconds(5));
+            a.send("a");
+            world.poll_now();
+            b.send("b");
+            world.poll_now();
+        };
+        auto sender = spawn(both_send);
+        auto reads = co_await select(read_some(from_a), read_some(from_b));
+        story.step("a select over two tasks that read; each gets a byte in the same turn");
+        const bool won[] = {reads.slot<0>().has_value(), reads.slot<1>().has_value()};
+        std::string got;
+        if (won[0]) got += reads.take<0>();
+        if (!won[0]) got += co_await read_some(from_a);
+        if (won[1]) got += reads.take<1>();
+        if (!won[1]) got += co_await read_some(from_b);
+        story.expect("in the slots, or still in the streams", std::string("ab"), got);
+        co_await sender;
+
+        sender = spawn(both_send);
+        const bool more = co_await when_any(from_a.readable(), from_b.readable());
+        story.step("when_any over what takes nothing: `readable`");
+        story.expect("there is something", true, more);
+        const std::string left_a = co_await read_some(from_a);
+        const std::string left_b = co_await read_some(from_b);
+        story.expect("in the streams", std::string("ab"), left_a + left_b);
+        co_await sender;
     });
 }
 

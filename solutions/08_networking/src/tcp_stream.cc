@@ -114,11 +114,11 @@ CloseOp TcpStream::close() noexcept {
     // END 8.5
 }
 
-Task<> TcpStream::close_gracefully(Duration limit) {
+Task<> TcpStream::close_gracefully(AnyDuration limit) {
     // BEGIN 8.5: let the peer read to the end
     //| Half-close; then wait for the peer's end of stream and drop what it still sends, but no longer than
-    //| until `limit` from now, whatever deadline was set before: also if it sends so fast that nothing ever
-    //| waits for the deadline. A peer that has gone away already, or is too slow, is no error here. At last
+    //| until the read deadline: that is `limit` from now, and others may move it meanwhile. It counts also
+    //| if the peer sends so fast that nothing ever waits for it. A peer that has gone away already, or is too slow, is no error here. At last
     //| close. All that also when the task has been stopped: `shield` what does not ignore a stop by itself,
     //| as `close` does. (Without, a stop arrives as `Cancelled`, which is no `std::exception`; it may end
     //| the reading, and need not be rethrown: the task's next await throws it again.)
@@ -126,10 +126,9 @@ Task<> TcpStream::close_gracefully(Duration limit) {
     try {
         shutdown_write();
         const TimerService& timers = service<TimerService>("close_gracefully");
-        const TimePoint end = timers.after(limit);
-        set_read_deadline(end);
+        set_read_deadline(timers.after(limit));
         bool more = true;
-        while (more && timers.now() <= end) {
+        while (more && timers.now() <= read_deadline_->deadline()) {
             more = co_await shield(readable());
             consume(buffered().size());
         }

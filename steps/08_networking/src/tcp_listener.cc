@@ -44,11 +44,17 @@ Task<TcpStream> TcpListener::accept() {
 
 TcpStream TcpListener::try_accept() {
     assert(fd_.valid() && "the listener was closed");
+    if (!given_back_.empty()) {
+        TcpStream last = std::move(given_back_.back());
+        given_back_.pop_back();
+        return last;
+    }
     OwnedFd connection = stream_.take();
     return connection.valid() ? TcpStream(fd_.driver(), std::move(connection)) : TcpStream();
 }
 
 CloseOp TcpListener::close() noexcept {
+    given_back_.clear();
     // BEGIN 8.5: nobody accepts any more
     // Close, and not the listener alone: connections may have come for an accept that was stopped, or
     // for nobody yet. `stream_` has them; it lets go of them when it goes.

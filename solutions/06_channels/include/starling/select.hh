@@ -189,7 +189,7 @@ class [[nodiscard]] SelectOperation : private BranchContext {
 };
 
 /// A select that keeps only the winner's result: a loser that had succeeded as well is destroyed
-/// with what it has got, which thereby goes back to where it came from. \affinity owner shard
+/// with what it has got; an operation gives it back to where it came from. \affinity owner shard
 template <class First, class... Rest>
 class [[nodiscard]] WhenAnyOperation : public SelectOperation<First, Rest...> {
   public:
@@ -226,7 +226,10 @@ auto select_biased(As&&... awaitables) {
                                                  as_operation(std::forward<As>(awaitables))...);
 }
 /// The result of the first of several awaitables, which all have the same result type: its value,
-/// or its error.
+/// or its error. A loser that has succeeded as well is not asked for its result, so an operation
+/// still has it to give back: an item, a permit, a stream's bytes (`readable`). A *task* has ended
+/// and has nowhere to put it: bytes that `read` has copied, or a connection that `accept` has made,
+/// are lost with it. Race tasks with `select`, and look at every slot.
 template <class... As>
 auto when_any(As&&... awaitables) {
     return WhenAnyOperation<OperationOf<As&&>...>(false,

@@ -39,6 +39,10 @@ class StreamDeadline final : private Continuation, public Pooled {
         fire_in_time();
         // END 8.4
     }
+    /// See `set`.
+    TimePoint deadline() const noexcept { return deadline_; }
+    /// What begins next waits in this context, which may be null. Borrows: until `end`.
+    void set_context(const Context* context) noexcept { context_ = context; }
     /// `op` is about to start: it has a `stop()`. If its time is over already, it learns so with
     /// the next poll. Borrows: until `end`.
     template <class Op>
@@ -77,6 +81,7 @@ class StreamDeadline final : private Continuation, public Pooled {
     void resume() noexcept override {
         if (released_) return delete this;
         if (op_ == nullptr || try_service<TimerService>() == nullptr) return;
+        if (context_ != nullptr && context_->stop_requested()) return;  // That came first.
         // BEGIN 8.4: the timer has fired
         //| Whoever waits is `late_`: ask it to stop (`stop_(op_)`). It goes on when it has ended, not
         //| here: it may have been faster. But if the deadline has moved away in the meantime, it still has
@@ -102,7 +107,8 @@ class StreamDeadline final : private Continuation, public Pooled {
 
     TimePoint deadline_ = kNever;
     Timer timer_;
-    void* op_ = nullptr;  // Borrows: until `end`. What waits.
+    void* op_ = nullptr;                // Borrows: until `end`. What waits.
+    const Context* context_ = nullptr;  // Borrows: until `end`. Where it waits.
     [[maybe_unused]] void (*stop_)(void* op) noexcept = nullptr;  // Unused until 8.4.
     bool late_ = false;
     bool released_ = false;
@@ -124,6 +130,7 @@ class StreamOperation {
     bool ready() { return op_.ready(); }
     /// Begins. `c` is posted when it has ended. \pre not ready
     void start(Continuation& c) {
+        deadline_.set_context(c.context());
         // BEGIN 8.4: it waits
         //| Have the deadline know of `op_`, before it starts: this may be gone afterwards.
         deadline_.begin(op_);

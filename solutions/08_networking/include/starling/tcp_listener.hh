@@ -12,6 +12,7 @@
 #pragma once
 
 #include <starling/tcp_stream.hh>
+#include <vector>
 
 namespace starling {
 
@@ -37,9 +38,9 @@ class TcpListener {
     Task<TcpStream> accept();
     /// A connection that has been accepted already, or one that is not valid. \pre not closed
     TcpStream try_accept();
-    /// A connection that nobody wanted after all: the next accept returns it. \pre nothing was read
-    /// ahead on it or waits on it
-    void give_back(OwnedFd connection) noexcept { stream_.give_back(std::move(connection)); }
+    /// A connection that nobody wanted after all, as it is: the next accept returns it.
+    /// \pre not closed; nobody waits in `accept`, or on the connection
+    void give_back(TcpStream connection) { given_back_.push_back(std::move(connection)); }
 
     /// Closes, with the connections that nobody has accepted. \pre no accept waits
     CloseOp close() noexcept;
@@ -52,6 +53,7 @@ class TcpListener {
 
     IoFd fd_;
     AcceptStream stream_;
+    std::vector<TcpStream> given_back_;
 };
 
 }  // namespace starling

@@ -43,8 +43,8 @@ class ReadableOperation : public StreamOperation<StreamWait> {
 
 /// How to connect.
 struct ConnectOptions {
-    Duration timeout = Duration::max();  ///< For the connection to come about.
-    bool nodelay = true;                 ///< As `TcpStream::set_nodelay`.
+    AnyDuration timeout = Duration::max();  ///< For the connection to come about.
+    bool nodelay = true;                    ///< As `TcpStream::set_nodelay`.
 };
 
 /// A connection. Destroying it closes without waiting. Bytes that were received and not read make
@@ -128,9 +128,9 @@ class TcpStream {
     /// Cancels what is in flight, waits until the kernel has let go, closes. \pre no task waits
     CloseOp close() noexcept;
     /// Half-closes, then reads and drops what the peer still sends, until it ends its stream too or
-    /// `limit` is over; then closes. What was written arrives. Runs to its end when its task is
-    /// stopped.
-    Task<> close_gracefully(Duration limit = std::chrono::seconds(1));
+    /// the read deadline has come, which is `limit` from now until somebody sets another; then
+    /// closes. What was written arrives. Runs to its end when its task is stopped.
+    Task<> close_gracefully(AnyDuration limit = std::chrono::seconds(1));
 
     // About the connection. Each throws std::system_error.
 

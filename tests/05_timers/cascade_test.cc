@@ -47,6 +47,18 @@ TEST(Ex5_2_Cascade, TimerFiresOnItsTickAndNotBefore) {
     fires_exactly_at(5ms, "what does the hand do with the slot at which it arrives?");
 }
 
+TEST(Ex5_2_Cascade, SlotBeginsInTheTurnInWhichTheHandIs) {
+    Story story(
+        "in base 256 now is 03 e8, and the slot that A is in f2: at which tick does it begin?");
+    WheelBed bed;
+    bed.advance_to(1000ms);
+    bed.arm('A', 1010ms);
+    story.step("advance to 1000 ms, arm A for 1010 ms");
+    story.expect("slots marked on level 0", std::string("242"), bed.marked(0));
+    story.expect("advance to 1009 ms: fires", std::string("-"), bed.advance_to(1009ms));
+    story.expect("advance to 1010 ms: fires", std::string("A"), bed.advance_to(1010ms));
+}
+
 TEST(Ex5_2_Cascade, TimerArmedBeforeALevelBoundaryFiresBehindIt) {
     Story story("in base 256 now is 00 ff, and A's tick 01 01: where does `place` (5.1) put it?");
     WheelBed bed;
@@ -151,6 +163,43 @@ TEST(Ex5_2_Cascade, HandNeverTurnsBack) {
     story.expect("advance to 600 ms: fires", std::string("-"), bed.advance_to(600ms));
     story.expect("advance to 1009 ms: fires", std::string("-"), bed.advance_to(1009ms));
     story.expect("advance to 1010 ms: fires", std::string("A"), bed.advance_to(1010ms));
+}
+
+TEST(Ex5_2_Cascade, HandBetweenTwoTicksHasNotReachedTheSecond) {
+    Story story("5.1 rounds a deadline up, so that nobody is early: and the time of the hand?");
+    WheelBed bed;
+    bed.arm('A', 5ms);
+    story.step("arm A for 5 ms");
+    story.expect("advance to 4.999999 ms: fires", std::string("-"), bed.advance_to(5ms - 1ns));
+    story.expect("the hand stands at tick", std::uint64_t{4}, bed.wheel().current_tick());
+    story.expect("advance to 5.000001 ms: fires", std::string("A"), bed.advance_to(5ms + 1ns));
+}
+
+TEST(Ex5_2_Cascade, TimeBeforeTheOriginIsTickZero) {
+    Story story(
+        "the distance from the origin is negative, and a tick has no sign: what becomes of it?");
+    WheelBed bed;
+    bed.arm('A', 5ms);
+    story.step("arm A for 5 ms");
+    story.expect("advance to an hour before the origin: fires", std::string("-"),
+                 bed.advance_to(-1h));
+    story.expect("the hand stands at tick", std::uint64_t{0}, bed.wheel().current_tick());
+}
+
+TEST(Ex5_2_Cascade, LaterTurnsOfAWheelAreLikeTheFirst) {
+    for (const Duration delay : {300ms, 70'000ms, 20'000'000ms}) {
+        Story story("a slot begins in the turn in which its wheel is now: which digits say so?");
+        WheelBed bed;
+        const Duration now = 5'000'000'123ms;
+        bed.advance_to(now);
+        bed.arm('A', now + delay);
+        story.step("the hand stands at 5,000,000,123 ms; arm A for " + in_ms(delay) + " later");
+        if (!story.expect("a millisecond before that: fires", std::string("-"),
+                          bed.advance_to(now + delay - 1ms))) {
+            return;
+        }
+        if (!story.expect("then: fires", std::string("A"), bed.advance_to(now + delay))) return;
+    }
 }
 
 TEST(Ex5_2_Cascade, EmptyTimeIsJumpedOver) {

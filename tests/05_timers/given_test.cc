@@ -34,12 +34,6 @@ TEST(Given5_Service, TimeoutInAnExecutorWithoutTimersSaysWhatIsMissing) {
     });
 }
 
-TEST(Given5_Service, DelayBeyondAllTimeIsTheEndOfTime) {
-    Executor executor;
-    TimerService timers(executor);
-    EXPECT_EQ(timers.after(Duration::max()), TimePoint::max());
-}
-
 TEST(Given5_Durations, AnyUnitIsCountedInNanosecondsAndRoundedUp) {
     using std::chrono::duration;
     EXPECT_EQ(Duration(AnyDuration(2min)), 2min);

@@ -1,6 +1,8 @@
 // 5.1: where a timer goes. The hand stands at tick 0 in all of these: turning it is 5.2.
 #include <gtest/gtest.h>
+#include <memory>
 #include <optional>
+#include <starling/probes.hh>
 #include <starling/story.hh>
 
 #include "wheel_bed.hh"
@@ -8,8 +10,10 @@
 namespace starling {
 namespace {
 
+using testing_support::ImmediatePost;
 using testing_support::in_ms;
 using testing_support::Story;
+using testing_support::Waiter;
 using testing_support::WheelBed;
 using namespace std::chrono_literals;
 
@@ -123,6 +127,41 @@ TEST(Ex5_1_Place, CancelledTimerIsNotArmed) {
     story.expect("cancel A: it was armed", true, bed.cancel('A'));
     story.expect("cancel A once more: it was armed", false, bed.cancel('A'));
     story.expect("fires", std::string("B"), bed.fire());
+}
+
+TEST(Ex5_1_Place, CancelSaysWhetherTheTimerCouldStillFire) {
+    Story story(
+        "it is in no list when it was popped, has fired, or its wheel is gone: what differs?");
+    Waiter target;
+    Timer never;
+    Timer popped(WheelBed::kOrigin);
+    Timer fired(WheelBed::kOrigin);
+    Timer left(WheelBed::kOrigin + 5ms);
+    {
+        TimerWheel wheel(WheelBed::kOrigin);
+        for (Timer* timer : {&popped, &fired, &left}) wheel.insert(*timer, target);
+        wheel.pop_expired();
+        wheel.pop_expired()->fire();
+    }
+    story.step("arm three; pop the first, pop and fire the second; the wheel goes with the third");
+    story.expect("times the target was posted", 1, target.resumed);
+    story.expect("one that was never armed could fire", false, never.cancel());
+    story.expect("the one that was popped could fire", true, popped.cancel());
+    story.expect("the same, once it is cancelled", false, popped.cancel());
+    story.expect("the one that has fired could fire", false, fired.cancel());
+    story.expect("the one whose wheel has gone could fire", true, left.cancel());
+}
+
+TEST(Ex5_1_Place, TargetMayFreeItsTimerWhenItIsPosted) {
+    Story story("the target owns the timer: what may be left of it when `post` comes back?");
+    ImmediatePost runs_at_once;
+    auto timer = std::make_unique<Timer>(WheelBed::kOrigin);
+    Waiter target([&] { timer.reset(); });
+    TimerWheel wheel(WheelBed::kOrigin);
+    wheel.insert(*timer, target);
+    story.step("arm a timer whose target frees it, and fire it");
+    wheel.pop_expired()->fire();
+    story.expect("times the target was posted", 1, target.resumed);
 }
 
 TEST(Ex5_1_Place, WheelThatGoesDisarmsItsTimers) {

@@ -1,5 +1,6 @@
 // 5.4: a task that sleeps. Needs 5.1, 5.2, 5.3.
 #include <gtest/gtest.h>
+#include <deque>
 #include <optional>
 #include <random>
 #include <starling/probes.hh>
@@ -299,6 +300,77 @@ TEST(Ex5_4_Sleep, ManyThatExpireTogetherLetOthersRun) {
     story.expect("they woke", kSleepers, woken);
     story.expect("it got a turn in between", true, turns_meanwhile > 2);
     story.expect("ns that have passed", ns(5ms), ns(bed.elapsed()));
+}
+
+TEST(Ex5_4_Sleep, BeyondAllTimeIsTheEndOfTime) {
+    TimerBed bed;
+    EXPECT_EQ(bed.timers.after(Duration::max()), TimePoint::max());
+    bed.clock.advance(1h);
+    EXPECT_EQ(bed.timers.after(Duration::max()), TimePoint::max());
+}
+
+/// Timers of one deadline, armed at the service of a TimerBed.
+struct ArmedTimers {
+    ArmedTimers(TimerBed& bed, int count, Duration delay) {
+        for (int i = 0; i < count; ++i) {
+            bed.timers.arm(timers.emplace_back(bed.clock.now() + delay), targets.emplace_back());
+        }
+    }
+    ~ArmedTimers() {
+        for (Timer& timer : timers) timer.cancel();
+    }
+    int fired() const {
+        int count = 0;
+        for (const Waiter& target : targets) count += target.resumed;
+        return count;
+    }
+    std::deque<Timer> timers;
+    std::deque<Waiter> targets;
+};
+
+TEST(Ex5_4_Poll, TurnThatReachesADeadlineWakesTheSleeper) {
+    Story story("a poll turns the hand and fires what is due: in which order?");
+    TimerBed bed;
+    ArmedTimers armed(bed, 1, 5ms);
+    bed.executor.run_once();
+    bed.clock.advance(5ms);
+    story.step("arm a timer for 5 ms; they pass");
+    bed.executor.run_once();
+    story.step("one turn of the executor");
+    story.expect("timers that have fired", 1, armed.fired());
+}
+
+TEST(Ex5_4_Poll, CrowdThatIsDueIsFiredInPortions) {
+    Story story(
+        "all are due at once: who else waits for this poll to end, and who goes on with it?");
+    constexpr int kTimers = 2000;
+    TimerBed bed;
+    ArmedTimers armed(bed, kTimers, 5ms);
+    bed.clock.advance(5ms);
+    bed.executor.run_once();
+    story.step("2000 timers are due; one turn of the executor");
+    story.expect("some have fired", true, armed.fired() > 0);
+    story.expect("all have fired", false, armed.fired() == kTimers);
+    story.expect("the executor may sleep now", false, bed.timers.before_sleep());
+    for (int turn = 0; turn < 20; ++turn) bed.executor.run_once();
+    story.step("twenty turns more");
+    story.expect("timers that have fired", kTimers, armed.fired());
+    story.expect("the executor may sleep now", true, bed.timers.before_sleep());
+}
+
+TEST(Ex5_4_Poll, CrowdThatFallsIsMovedInPortions) {
+    Story story("nobody is due, but a whole slot comes down a level: how long may a poll take?");
+    constexpr int kTimers = 20'000;
+    TimerBed bed;
+    ArmedTimers armed(bed, kTimers, 400ms);
+    bed.clock.advance(390ms);
+    bed.executor.run_once();
+    story.step("20,000 timers for 400 ms; 390 ms pass; one turn of the executor");
+    story.expect("the executor may sleep now", false, bed.timers.before_sleep());
+    for (int turn = 0; turn < 20; ++turn) bed.executor.run_once();
+    story.step("twenty turns more");
+    story.expect("the executor may sleep now", true, bed.timers.before_sleep());
+    story.expect("timers that have fired", 0, armed.fired());
 }
 
 TEST(Ex5_4_Sleep, TwentyThousandSleepersEachWakeInTime) {

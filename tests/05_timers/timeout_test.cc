@@ -75,7 +75,49 @@ TEST(Ex5_5_Timeout, EndOfTheTimeIsHeardOfOnce) {
     story.expect("after 5 ms: times the waiter was resumed", 1, waiter.resumed);
     pass(bed, 20ms);
     story.expect("20 ms later: times the waiter was resumed", 1, waiter.resumed);
+    story.expect("it was stopped from outside", false, op.stopped());
     EXPECT_THROW(op.finish(), TimedOut);
+}
+
+TEST(Ex5_5_Timeout, StopFromOutsideIsHeardOfOnce) {
+    for (const bool before : {true, false}) {
+        Story story("a stop of the context around it: by which way does the operation hear of it?");
+        TimerBed bed;
+        Executor::Enter enter(bed.executor);
+        Context context;
+        Waiter waiter;
+        waiter.set_context(&context);
+        auto op = timeout(sleep(10ms), 5ms);
+        if (before) context.request_stop();
+        op.start(waiter);
+        if (!before) context.request_stop();
+        story.step(before ? "start a sleep of 10 ms, within 5 ms, in a context that is stopped"
+                          : "start a sleep of 10 ms, within 5 ms, then stop its context");
+        pass(bed, 0ms);
+        story.expect("times the waiter was resumed", 1, waiter.resumed);
+        story.expect("it was stopped from outside", true, op.stopped());
+        pass(bed, 20ms);
+        story.expect("20 ms later: times the waiter was resumed", 1, waiter.resumed);
+        EXPECT_THROW(op.finish(), Cancelled);
+    }
+}
+
+TEST(Ex5_5_Timeout, DestroyedTimeoutLeavesTheWheel) {
+    Story story("the frame goes while it waits: who would be called when the time is over?");
+    TimerBed bed;
+    Executor::Enter enter(bed.executor);
+    Context context;
+    Waiter waiter;
+    waiter.set_context(&context);
+    {
+        auto op = timeout(sleep(10ms), 5ms);
+        op.start(waiter);
+        story.step("start a sleep of 10 ms, within 5 ms, and destroy both");
+    }
+    story.expect("a timer is still armed", false, bed.timers.active());
+    context.request_stop();
+    pass(bed, 20ms);
+    story.expect("times the waiter was resumed", 0, waiter.resumed);
 }
 
 TEST(Ex5_5_Timeout, ResultThatComesInTimeIsReturned) {

@@ -14,13 +14,17 @@ TimerWheel::Tick TimerWheel::tick_of(TimePoint deadline) const {
 }
 
 TimerWheel::Tick TimerWheel::tick_reached(TimePoint now) const noexcept {
-    return now <= origin_ ? 0 : static_cast<Tick>((now - origin_).count() / kTick.count());
+    // BEGIN 5.2: cascade
+    // The last tick that has begun at `now`, which may be between two; 0 before the origin.
+    return todo_soft("5.2", "TimerWheel::tick_reached", Tick{0});
+    // END 5.2
 }
 
 TimePoint TimerWheel::begin_of(Tick tick) const noexcept {
-    const Duration longest = TimePoint::max() - origin_;
-    if (tick > static_cast<Tick>(longest.count() / kTick.count())) return TimePoint::max();
-    return origin_ + static_cast<Duration::rep>(tick) * kTick;
+    // BEGIN 5.3: the next deadline
+    // The time at which `tick` begins. TimePoint::max() for one that lies beyond all time.
+    return todo_soft("5.3", "TimerWheel::begin_of", TimePoint::max());
+    // END 5.3
 }
 
 void TimerWheel::place(Timer& timer) {
@@ -74,9 +78,11 @@ int TimerWheel::first_slot(int level) noexcept {
 }
 
 TimerWheel::Tick TimerWheel::begin_of_slot(int level, int slot) const noexcept {
-    const int shift = level * kDigitBits;
-    const Tick turn = current_ >> (shift + kDigitBits) << (shift + kDigitBits);
-    return turn + (static_cast<Tick>(slot) << shift);
+    // BEGIN 5.2: cascade
+    // As digits: those above `level` are the current tick's, the one of `level` is `slot`, and those
+    // below are 0.
+    return todo_soft("5.2", "TimerWheel::begin_of_slot", kNever);
+    // END 5.2
 }
 
 }  // namespace starling

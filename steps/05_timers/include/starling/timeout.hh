@@ -41,22 +41,31 @@ class [[nodiscard]] TimeoutOperation : private Continuation, private BranchConte
         : Continuation(std::move(other)),
           op_(std::forward<Op>(other.op_)),
           timer_(std::move(other.timer_)) {}
-    ~TimeoutOperation() { timer_.cancel(); }
+    ~TimeoutOperation() {
+        // BEGIN 5.5: timeout
+        // This goes, perhaps with its frame and before the operation has ended.
+        todo_soft("5.5", "TimeoutOperation::~TimeoutOperation");
+        return;
+        // END 5.5
+    }
 
     bool ready() { return op_.ready(); }
     void start(Continuation& c) {
-        outer_ = &c;
-        link_under(c.context());
-        set_context(this);
-        expiry_.set_context(this);
         // BEGIN 5.5: timeout
-        // Set the timer, with `expiry_` as its target, and start the operation, with `*this`. The
-        // operation may end, and `*this` be gone, before its `start` returns.
+        // First who knows whom: `outer_` is who waits; this context is a branch, linked under c's; the
+        // operation is started with `*this`, and runs in this context; `expiry_`, the timer's target,
+        // finds us by its own context (`set_context`). Then set the timer and start the operation,
+        // which may end, and `*this` be gone, before its `start` returns.
         todo("5.5", "TimeoutOperation::start");
         // END 5.5
     }
     /// Whether the operation was stopped, and not by us.
-    bool stopped() { return !expired_ && op_.stopped(); }
+    bool stopped() {
+        // BEGIN 5.5: timeout
+        // See above. What we have stopped has not been stopped: it has timed out.
+        return todo_soft("5.5", "TimeoutOperation::stopped", false);
+        // END 5.5
+    }
     OperationResult<std::remove_reference_t<Op>> finish() {
         // BEGIN 5.5: timeout
         // The operation's result, if it has one; TimedOut if we stopped it.
@@ -88,10 +97,11 @@ class [[nodiscard]] TimeoutOperation : private Continuation, private BranchConte
     }
     /// Both have ended. If the task is stopped by now, that is what it has to hear.
     void go_on() noexcept {
-        unlink();
-        const Context* around = outer_->context();
-        if (around != nullptr && around->stop_requested()) expired_ = false;
-        outer_->resume();
+        // BEGIN 5.5: timeout
+        // Hear of no outer stop any more, put right what `stopped` and `finish` are going to say, and
+        // resume `outer_`, behind which this may be gone. Its context may be null.
+        return todo_soft("5.5", "TimeoutOperation::go_on");
+        // END 5.5
     }
 
     Op op_;

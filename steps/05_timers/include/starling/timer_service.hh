@@ -11,6 +11,7 @@
 
 #include <starling/executor.hh>
 #include <starling/timer_wheel.hh>
+#include <starling/todo.hh>
 
 namespace starling {
 
@@ -42,24 +43,31 @@ class TimerService final : public EventSource {
     /// The deadline that is `delay` from this moment on; TimePoint::max() if that is beyond all
     /// time.
     TimePoint after(Duration delay) const noexcept {
-        if (delay <= Duration::zero()) return now();
-        return later(executor_.clock().now(), delay);  // The turn's would make it fire early.
+        // BEGIN 5.4: sleep
+        // Zero or less is `now()`. All else counts from this very moment, however long the turn has
+        // lasted, and ends at TimePoint::max() at the latest (`later`, clock.hh).
+        return todo_soft("5.4", "TimerService::after", now());
+        // END 5.4
     }
 
     /// What is armed here. For pictures.
     const TimerWheel& wheel() const noexcept { return wheel_; }
 
     void poll() noexcept override {
-        wheel_.advance(executor_.now(), kMovesMax);
-        for (int fires = 0; fires < kFiresMax; ++fires) {
-            Timer* timer = wheel_.pop_expired();
-            if (timer == nullptr) return;
-            timer->fire();
-        }
+        // BEGIN 5.4: sleep
+        // Turn the hand to the executor's `now()`, moving at most kMovesMax timers, and fire those that
+        // are due, at most kFiresMax: the next poll goes on.
+        return todo_soft("5.4", "TimerService::poll");
+        // END 5.4
     }
     bool active() const noexcept override { return !wheel_.empty(); }
     TimePoint deadline() const noexcept override { return wheel_.next_deadline(); }
-    bool before_sleep() noexcept override { return !wheel_.due(); }
+    bool before_sleep() noexcept override {
+        // BEGIN 5.4: sleep
+        // Whether the executor may sleep: not if the last poll has left something to do.
+        return todo_soft("5.4", "TimerService::before_sleep", true);
+        // END 5.4
+    }
 
   private:
     static constexpr int kFiresMax = 256;           // Posted by one poll.

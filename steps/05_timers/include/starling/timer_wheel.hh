@@ -29,6 +29,7 @@
 #include <starling/continuation.hh>
 #include <starling/intrusive_list.hh>
 #include <utility>
+#include <starling/todo.hh>
 
 namespace starling {
 
@@ -51,11 +52,20 @@ class Timer : public ListLink {
     /// Disarms it. \return false if it was never inserted, was cancelled before, or has fired; true
     /// also if its wheel has gone. O(1).
     bool cancel() noexcept {
-        if (armed()) unlink();
-        return std::exchange(target_, nullptr) != nullptr;
+        // BEGIN 5.1: place a timer, never early
+        // Afterwards no list holds it, and nobody is posted. Whether somebody would have been: one that
+        // was popped, or whose wheel has gone, is in no list, and yet has not fired.
+        return todo_soft("5.1", "Timer::cancel", false);
+        // END 5.1
     }
     /// Posts the target. \pre expired: taken from TimerWheel::pop_expired
-    void fire() noexcept { post(*std::exchange(target_, nullptr)); }
+    void fire() noexcept {
+        // BEGIN 5.1: place a timer, never early
+        // `post` the target; a `cancel` is too late from now on. The target owns this timer: behind
+        // the post it may be gone.
+        return todo_soft("5.1", "Timer::fire");
+        // END 5.1
+    }
 
   private:
     friend class TimerWheel;

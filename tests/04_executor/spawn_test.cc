@@ -40,6 +40,17 @@ TEST(Ex4_2_Spawn, TaskBeginsInTheLoop) {
     executor.run_once();
     story.step("one turn");
     story.expect("the task has run", true, ran);
+}
+
+TEST(Ex4_2_Spawn, TaskThatHasEndedIsNotAmongTheLiving) {
+    Story story(
+        "the body has ended: whom does its promise tell of it, and what has that one to do?");
+    bool ran = false;
+    Executor executor;
+    executor.spawn(set(ran)).detach();
+    executor.run_once();
+    story.step("spawn a task, one turn");
+    story.expect("the task has run to its end", true, ran);
     story.expect("live tasks", 0u, executor.live_tasks());
 }
 

@@ -40,12 +40,24 @@ TEST(Ex1_1_Deliver, ValueThatComesBeforeTheFutureIsThere) {
 }
 
 TEST(Ex1_1_Deliver, FutureOfAnEarlyValueOutlivesItsPromise) {
-    std::optional<Promise<int>> promise(std::in_place);
+    Story story("the value came before the future: what still ties the two?");
+    auto promise = std::make_unique<Promise<int>>();
     promise->set_value(7);
     Future<int> future = promise->get_future();
+    story.step("set_value(7), get_future(), and then the promise goes");
     promise.reset();
-    ASSERT_TRUE(future.ready()) << "the value came before the future; what still ties the two?";
-    EXPECT_EQ(future.get(), 7);
+    if (!story.expect("the future is ready", true, future.ready())) return;
+    story.expect("its value", 7, future.get());
+}
+
+TEST(Ex1_1_Deliver, FutureOfALateValueOutlivesItsPromise) {
+    Story story("the value is here: does either end still know where the other one is?");
+    auto promise = std::make_unique<Promise<int>>();
+    Future<int> future = promise->get_future();
+    promise->set_value(7);
+    story.step("get_future(), set_value(7), and then the promise goes, before the future does");
+    promise.reset();
+    story.expect("its value", 7, future.get());
 }
 
 TEST(Ex1_1_Deliver, WaiterThatComesFirstIsPostedWhenTheValueArrives) {
@@ -198,7 +210,8 @@ TEST(Ex1_1_Deliver, ValueThatCannotBeMadeLeavesThePromiseAsItWas) {
     EXPECT_THROW(promise.set_value(-1), std::invalid_argument);
     EXPECT_FALSE(future.ready()) << "nothing arrived, so nothing has happened";
     EXPECT_EQ(posts.waiting(), 0u);
-    promise.set_value(4);
+    ASSERT_NO_THROW(promise.set_value(4)) << "the first value could not be made, so there is none. "
+                                             "When is a promise satisfied?";
     EXPECT_EQ(posts.run_all(), 1u);
     EXPECT_EQ(future.get().value, 4);
 
@@ -220,6 +233,20 @@ TEST(Ex1_1_Deliver, FutureWhoseWaiterWasPostedTakesAnother) {
     future.start(second);  // Asserts that nobody waits.
     EXPECT_EQ(posts.run_all(), 1u) << "the value is here: whoever waits now is posted at once";
     EXPECT_EQ(future.get(), 7);
+}
+
+TEST(Ex1_1_Deliver, ReadyFutureWhoseWaiterWasPostedTakesAnother) {
+    Story story("the first waiter was posted at once: does the future still remember it?");
+    ScriptedPost posts;
+    Promise<int> promise;
+    Future<int> future = promise.get_future();
+    promise.set_value(7);
+    Waiter first, second;
+    story.step("set_value(7), start(first), start(second)");
+    future.start(first);
+    future.start(second);  // Asserts that nobody waits.
+    story.expect("continuations posted", 2u, posts.run_all());
+    story.expect("the value", 7, future.get());
 }
 
 TEST(Ex1_1_Deliver, WaiterMayDestroyBothEndsWhileItRuns) {

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <memory>
 #include <optional>
+#include <ostream>
 #include <starling/future.hh>
 #include <starling/probes.hh>
 #include <starling/story.hh>
@@ -11,6 +12,12 @@
 #include <vector>
 
 namespace starling {
+
+/// How a failed expectation shows one.
+static void PrintTo(FutureError::Code code, std::ostream* out) {
+    *out << '"' << FutureError(code).what() << '"';
+}
+
 namespace {
 
 using testing_support::IgnoredExceptions;

@@ -115,8 +115,7 @@ TEST(Ex6_4_Cancel, OperationThatWasStoppedCanBeAwaitedAgain) {
 TEST(Ex6_4_Cancel, OperationMayGoAsSoonAsItIsPosted) {
     Story story(
         "a stop that came before is heard of inside of `link`, and the task may run at once: what "
-        "is "
-        "settled by then, and what is left afterwards?");
+        "is settled by then, and what is left afterwards? (`start`, 6.2)");
     auto [tx, rx] = channel<int>(1);
     auto op = std::make_unique<RecvOperation<int>>(rx.recv());
     Context context;

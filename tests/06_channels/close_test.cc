@@ -37,7 +37,9 @@ TEST(Ex6_3_Close, WhatIsBufferedArrivesAfterTheLastSenderHasGone) {
 }
 
 TEST(Ex6_3_Close, WaitingReceiverLearnsThatTheLastSenderHasGone) {
-    Story story("who wakes a receiver for which nothing will ever come?");
+    Story story(
+        "who wakes a receiver for which nothing will ever come, and does it hear of the end when "
+        "it looks again (`try_now`, 6.2)?");
     auto [tx, rx] = channel<int>(4);
     Started a(rx.recv()), b(rx.recv());
     {

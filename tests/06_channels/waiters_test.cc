@@ -114,7 +114,9 @@ TEST(Ex6_2_Fifo, OneReceiveAdmitsOneSender) {
 }
 
 TEST(Ex6_2_Fifo, SenderThatRunsAtOnceFindsTheChannelInOrder) {
-    Story story("grant() may run the waiter inside your loop: is your own state settled by then?");
+    Story story(
+        "serve_some posts, and that may run the waiter inside your loop: is your own state settled "
+        "by then? And has everybody who waits a context (`start`)?");
     ImmediatePost immediate;
     auto [tx, rx] = channel<int>(1);
     EXPECT_TRUE(tx.try_send(0));

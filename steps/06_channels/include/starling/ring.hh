@@ -1,8 +1,7 @@
-// Ring: a queue in one block of memory that grows by doubling.
+// Ring: a queue that owns its items, with room at both ends.
 //
-//        head_    tail_       both count on and on: item n is in slot n % room_, and room_ is a
-//          ▼        ▼         power of two, so the remainder is a mask
-//     [ . .  a  b  c  . . . ]
+//     push_front ──► [ a  b  c ] ◄── push_back
+//      pop_front ◄──
 //
 // It knows a limit, and says when it has been reached; what happens then is its owner's business.
 //

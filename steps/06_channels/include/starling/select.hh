@@ -103,7 +103,8 @@ class [[nodiscard]] SelectOperation : private BranchContext {
         }
         // BEGIN 6.5: select
         // Whether a branch can finish without waiting; it is the winner then, and the others are never
-        // started. Ask them `in_turn`, and no further than needed.
+        // started. Ask them `in_turn`, which visits every branch: once there is a winner, ask no
+        // further one.
         todo("6.5", "SelectOperation::ready");
         // END 6.5
     }
@@ -111,8 +112,9 @@ class [[nodiscard]] SelectOperation : private BranchContext {
         outer_ = &c;
         link_under(c.context());
         // BEGIN 6.5: select
-        // Start every branch, `in_turn`, in this context (`set_context`). None may run before all
-        // have been started. When the last has ended, this may be gone.
+        // Start every branch's `op`, `in_turn`, in this context (`set_context` of the branch). What
+        // it posts when it has ended is the branch: a Continuation, which calls `on_ended`. None may
+        // run before all have been started. When the last has ended, this may be gone.
         todo("6.5", "SelectOperation::start");
         // END 6.5
     }

@@ -42,7 +42,7 @@ void TimerWheel::place(Timer& timer) {
     //= todo("5.1", "TimerWheel::place");
     const Tick tick = tick_of(timer.deadline());
     if (tick <= current_) return expired_.push_back(timer);
-    const int level = (std::bit_width(tick ^ current_) - 1) / kDigitBits;
+    const int level = static_cast<int>(std::bit_width(tick ^ current_) - 1) / kDigitBits;
     if (level >= kLevels) return overflow_.push_back(timer);
     const auto slot = static_cast<unsigned>(tick >> (level * kDigitBits)) % kSlots;
     slots_[level][slot].push_back(timer);

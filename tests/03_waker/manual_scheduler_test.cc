@@ -121,6 +121,42 @@ TEST(Ex3_1_ManualScheduler, RunUntilIdleGivesUpAfterItsBatches) {
     scheduler.run_batch();
 }
 
+TEST(Ex3_1_ManualScheduler, ScopeAroundAScopeIsThereAgainBehindIt) {
+    Story story(
+        "two things of this thread are another's while a scope lives: whose are they before and "
+        "behind it?");
+    const auto posted_to = [](ManualScheduler& left, ManualScheduler& right) -> std::string {
+        Waiter task;
+        post(task);
+        if (task.resumed == 1) return "runs at once";
+        if (left.run_batch() == 1) return "left";
+        return right.run_batch() == 1 ? "right" : "nowhere";
+    };
+    ManualScheduler left;
+    ManualScheduler right;
+    {
+        SchedulerScope outer(left, left.inbox().get());
+        story.step("a scope of the left scheduler");
+        story.expect("a post goes to", std::string("left"), posted_to(left, right));
+        story.expect("the inbox of this thread is its own", true,
+                     detail::current_inbox == left.inbox().get());
+        {
+            SchedulerScope inner(right, right.inbox().get());
+            story.step("inside, a scope of the right one");
+            story.expect("a post goes to", std::string("right"), posted_to(left, right));
+            story.expect("the inbox of this thread is its own", true,
+                         detail::current_inbox == right.inbox().get());
+        }
+        story.step("the inner scope has ended");
+        story.expect("a post goes to", std::string("left"), posted_to(left, right));
+        story.expect("the inbox of this thread is the left one's", true,
+                     detail::current_inbox == left.inbox().get());
+    }
+    story.step("the outer scope has ended, too");
+    story.expect("a post goes to", std::string("runs at once"), posted_to(left, right));
+    story.expect("this thread has an inbox", false, detail::current_inbox != nullptr);
+}
+
 TEST(Ex3_1_ManualScheduler, TwoSchedulersTakeTurnsOnOneThread) {
     ManualScheduler left;
     ManualScheduler right;

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -333,6 +334,76 @@ TEST(Ex3_5_CloneAndDrop, ManyThreadsCopyWakeAndDrop) {
         for (std::thread& thread : threads) thread.join();
         EXPECT_EQ(scheduler.inbox()->wakers(), 0u);
     }
+}
+
+// Two threads push, and the owner takes the list out all the while. (inbox_list_test.cc forces the
+// orders that matter; this is for the thread sanitizer.)
+TEST(Ex3_5_Inbox, NoWakeIsLostWhileOthersArrive) {
+    Story story("what may another thread do to head_ between your look at it and your change?");
+    constexpr int kEach = 2000;
+    for (int round = 0; round < 10; ++round) {
+        ManualScheduler scheduler;
+        int runs = 0;
+        const auto count = [&] { ++runs; };
+        std::deque<WakeSlot<decltype(count)>> slots;
+        std::vector<Waker> wakers;
+        for (int i = 0; i < 2 * kEach; ++i) {
+            wakers.push_back(slots.emplace_back(scheduler.inbox(), count).waker());
+        }
+        std::atomic<int> ready{0};
+        std::atomic<int> ended{0};
+        const auto wake_half = [&](int first) {
+            ready.fetch_add(1);
+            while (ready.load() < 2) std::this_thread::yield();
+            for (int i = first; i < first + kEach; ++i) wakers[i].wake();
+            ended.fetch_add(1);
+        };
+        std::thread one(wake_half, 0);
+        std::thread other(wake_half, kEach);
+        while (ended.load() < 2) scheduler.run_batch();
+        one.join();
+        other.join();
+        scheduler.run_until_idle(10);
+        story.step("two threads wake 2,000 targets each, and the owner runs meanwhile");
+        if (!story.expect("targets that ran", 2 * kEach, runs)) return;
+    }
+}
+
+TEST(Ex3_5_Inbox, ShardThatGoesLetsGoOfEveryNode) {
+    // AddressSanitizer watches: each node is held by nothing but its way.
+    Story story(
+        "the last holder lets go, and the node is gone: what of it do you read after that?");
+    auto scheduler = std::make_unique<ManualScheduler>();
+    const std::weak_ptr<Inbox> inbox = scheduler->inbox();  // Every node keeps it alive.
+    {
+        std::deque<WakeSlot<void (*)()>> slots;
+        for (int i = 0; i < 3; ++i) slots.emplace_back(scheduler->inbox(), [] {});
+        on_another_thread([&] {
+            for (auto& slot : slots) slot.waker().wake();
+        });
+    }
+    story.step(
+        "another thread wakes three targets; they are destroyed, the wakes are on their way");
+    scheduler.reset();
+    story.step("the shard goes");
+    story.expect("nodes that are left", 0L, inbox.use_count());
+}
+
+TEST(Ex3_5_Inbox, WakeForAShardThatIsGoneLetsGoOfTheNode) {
+    Story story(
+        "nobody will ever look into this inbox again: who ends the way that the wake began?");
+    auto scheduler = std::make_unique<ManualScheduler>();
+    const std::shared_ptr<Inbox> inbox = scheduler->inbox();
+    int runs = 0;
+    WakeSlot slot(inbox, [&] { ++runs; });
+    Waker waker = slot.waker();
+    scheduler.reset();
+    story.step("a shard goes, and one of its targets is still there");
+    waker.wake();
+    story.step("wake()");
+    story.expect("holders: slot and waker", 2u, waker.use_count());
+    inbox->drain();
+    story.expect("runs", 0, runs);
 }
 
 TEST(Ex3_5_CloneAndDrop, OneWakeEndsTheOwnersSleep) {

@@ -37,12 +37,25 @@ class SchedulerScope {
     /// \tparam S the scheduler's own class: a final one is called without a detour
     /// \param inbox of this scheduler; null: wakers always take the inbox's way
     template <class S>
-    SchedulerScope(S& scheduler, Inbox* inbox) noexcept
-        : previous_hook_(exchange_post_hook({&schedule<S>, &scheduler})),
-          previous_inbox_(std::exchange(detail::current_inbox, inbox)) {}
+    SchedulerScope(S& scheduler, Inbox* inbox) noexcept {
+        // BEGIN 3.1: manual scheduler
+        //| From now on a `post` of this thread is a call of `&schedule<S>`, below, with `&scheduler`:
+        //| `exchange_post_hook` (continuation.hh) takes such a pair and returns the one it replaces.
+        //| And `detail::current_inbox` is `inbox`. Remember what both were.
+        //= todo_soft("3.1", "SchedulerScope::SchedulerScope");
+        //= return;
+        previous_hook_ = exchange_post_hook({&schedule<S>, &scheduler});
+        previous_inbox_ = std::exchange(detail::current_inbox, inbox);
+        // END 3.1
+    }
     ~SchedulerScope() {
+        // BEGIN 3.1: manual scheduler
+        //| Both are again what they were: there may be a scope around this one.
+        //= todo_soft("3.1", "SchedulerScope::~SchedulerScope");
+        //= return;
         exchange_post_hook(previous_hook_);
         detail::current_inbox = previous_inbox_;
+        // END 3.1
     }
     SchedulerScope(const SchedulerScope&) = delete;
     SchedulerScope& operator=(const SchedulerScope&) = delete;
@@ -52,8 +65,8 @@ class SchedulerScope {
     static void schedule(void* scheduler, Continuation& c) noexcept {
         static_cast<S*>(scheduler)->schedule(c);
     }
-    PostHook previous_hook_;
-    Inbox* previous_inbox_;  // Borrows: the outer scope's.
+    PostHook previous_hook_{};
+    Inbox* previous_inbox_ = nullptr;  // Borrows: the outer scope's.
 };
 
 /// Runs what it was given when `run_batch` is called. \affinity owner shard

@@ -96,7 +96,7 @@ class WakerNode final : public Continuation, public Pooled {
     }
 
   private:
-    friend class starling::Inbox;
+    friend InboxList<WakerNode>;
     ~WakerNode() = default;
 
     std::atomic<std::uint32_t> refs_{1};
@@ -122,8 +122,13 @@ class Waker {
     Waker(Waker&& other) noexcept : node_(std::exchange(other.node_, nullptr)) {}
     /// Lets go of what it woke before.
     Waker& operator=(Waker other) noexcept {
+        // BEGIN 3.5: clone and drop
+        //| `other` is a copy already, or was moved, and goes at the end of this call. Who was held
+        //| here before loses a holder, who is held by `other` keeps its number.
+        //= return todo_soft<Waker&>("3.5", "Waker::operator=", *this);
         std::swap(node_, other.node_);
         return *this;
+        // END 3.5
     }
     ~Waker() { release(); }
 
@@ -175,8 +180,14 @@ class WakeTarget : protected Continuation {
     explicit WakeTarget(std::shared_ptr<Inbox> inbox)
         : node_(*new WakerNode(std::move(inbox), *this)) {}
     ~WakeTarget() {
+        // BEGIN 3.5: clone and drop
+        //| The target goes, and with it one holder of the node. Others may hold it, and it may be on
+        //| its way: it must not come here any more.
+        //= todo_soft("3.5", "WakeTarget::~WakeTarget");
+        //= return;
         node_.finish();
         node_.drop_ref();
+        // END 3.5
     }
 
     WakerNode& node_;  // Owns: one reference.

@@ -1,7 +1,7 @@
 // Inbox: where other threads leave wake-ups for a shard; and how the shard sleeps and misses none.
 //
 //     foreign threads                        owner
-//       push(node) ──► head_ ─►node─►node    drain(): takes all at once, oldest first
+//       push(node) ──► list_ ─►node─►node    drain(): takes all at once, oldest first
 //       if sleeping_: unpark                 before_sleep(): sleeping_ = true, then look once more
 //
 // The sleeper says "I sleep" and then looks; the producer leaves its node and then looks whether
@@ -12,12 +12,13 @@
 // at its end: from then on it drops what it is given.
 //
 // Affinity: `push`, `add_waker`, `drop_waker` any thread; the rest owner shard.
-// Source: Treiber's stack; Dekker's flags.
+// Source: Dekker's flags.
 #pragma once
 
 #include <atomic>
 #include <cstddef>
 #include <memory>
+#include <starling/inbox_list.hh>
 
 namespace starling {
 
@@ -60,11 +61,11 @@ class Inbox {
     void drain() noexcept;
 
     /// Whether nothing has arrived. O(1).
-    bool empty() const noexcept { return head_.load(std::memory_order_seq_cst) == nullptr; }
+    bool empty() const noexcept { return list_.empty(); }
 
     /// Announces sleep, then looks again: false if something has arrived.
     bool before_sleep() noexcept {
-        sleeping_.store(true, std::memory_order_seq_cst);  // Pairs with push's exchange.
+        sleeping_.store(true, std::memory_order_seq_cst);  // Pairs with the list's push.
         return empty();
     }
     /// The sleep is over, or did not come about.
@@ -78,11 +79,7 @@ class Inbox {
     std::size_t wakers() const noexcept { return wakers_.load(std::memory_order_acquire); }
 
   private:
-    /// Empties the list, leaves `replacement` as its head, and gives `f` each node, oldest first.
-    template <class F>
-    void take_all(detail::WakerNode* replacement, F f) noexcept;
-
-    std::atomic<detail::WakerNode*> head_{nullptr};  // Owns: one reference per listed node.
+    InboxList<detail::WakerNode> list_;  // Owns: one reference per listed node.
     std::atomic<bool> sleeping_{false};
     std::atomic<std::size_t> wakers_{0};
     const std::shared_ptr<Unparker> unparker_;

@@ -61,13 +61,14 @@ class ScriptedAtomic {
         Interleave::before_access();
         value_ = value;
     }
-    T exchange(T value, std::memory_order = std::memory_order_seq_cst) {
+    T exchange(T value, std::memory_order order = std::memory_order_seq_cst) {
         Interleave::before_access();
         ++updates;
+        last_order = order;
         return std::exchange(value_, value);
     }
     bool compare_exchange_strong(T& expected, T desired,
-                                 std::memory_order = std::memory_order_seq_cst,
+                                 std::memory_order success = std::memory_order_seq_cst,
                                  std::memory_order = std::memory_order_seq_cst) {
         Interleave::before_access();
         if (value_ != expected) {
@@ -76,6 +77,7 @@ class ScriptedAtomic {
         }
         value_ = desired;
         ++updates;
+        last_order = success;
         return true;
     }
     /// Fails for no reason every other time, as it may.
@@ -91,6 +93,8 @@ class ScriptedAtomic {
     }
     /// How many read-modify-writes there were, of all; a failed compare_exchange is none.
     static inline int updates = 0;
+    /// What the last of them asked for.
+    static inline std::memory_order last_order = std::memory_order_relaxed;
 
     operator T() const { return load(); }  // NOLINT: as std::atomic does.
     T operator=(T value) {

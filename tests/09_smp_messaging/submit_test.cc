@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <starling/story.hh>
 #include <starling/submit.hh>
 #include <starling/virtual_shards.hh>
 #include <stdexcept>
@@ -13,6 +14,8 @@
 
 namespace starling {
 namespace {
+
+using testing_support::Story;
 
 TEST(Ex9_3_Submit, TheFunctionRunsThereAndItsResultComesBack) {
     VirtualShards shards(2);
@@ -37,7 +40,9 @@ TEST(Ex9_3_Submit, TheCallerGoesOnOnItsOwnShard) {
 }
 
 TEST(Ex9_3_Submit, AnExceptionComesBackToTheCaller) {
+    Story story("the function throws, over there: how far does the exception get, and who waits?");
     VirtualShards shards(2);
+    story.step("shard 0 submits a function to shard 1, which throws");
     const std::string what = run_on_0(shards, []() -> Task<std::string> {
         try {
             co_await submit_to(1, []() -> int { throw std::out_of_range("shard 1 has none"); });
@@ -46,11 +51,13 @@ TEST(Ex9_3_Submit, AnExceptionComesBackToTheCaller) {
         }
         co_return "no exception";
     });
-    EXPECT_EQ(what, "shard 1 has none");
+    story.expect("the caller caught", std::string("shard 1 has none"), what);
 }
 
 TEST(Ex9_3_Submit, AnExceptionOfATaskComesBackToo) {
+    Story story("the task over there has ended by an exception: which of your lines throws it?");
     VirtualShards shards(2);
+    story.step("shard 0 submits a task to shard 1, which waits, and then throws");
     const std::string what = run_on_0(shards, []() -> Task<std::string> {
         try {
             co_await submit_to(1, []() -> Task<int> {
@@ -62,7 +69,7 @@ TEST(Ex9_3_Submit, AnExceptionOfATaskComesBackToo) {
         }
         co_return "no exception";
     });
-    EXPECT_EQ(what, "later");
+    story.expect("the caller caught", std::string("later"), what);
 }
 
 TEST(Ex9_3_Submit, ResultsMayBeMoveOnlyOrReferences) {
@@ -182,7 +189,9 @@ TEST(Ex9_3_Submit, WhatATaskWasGivenDiesOverThereToo) {
 }
 
 TEST(Ex9_3_Submit, WhatIsThrownBeforeThereIsAnythingToAwaitComesBackToo) {
+    Story story("`resume` is noexcept: which of the calls in it are not?");
     VirtualShards shards(2);
+    story.step("shard 0 submits a function that gives a future, but throws instead of that");
     const std::string what = run_on_0(shards, []() -> Task<std::string> {
         try {
             co_await submit_to(1, []() -> Future<int> { throw std::out_of_range("no future"); });
@@ -191,7 +200,7 @@ TEST(Ex9_3_Submit, WhatIsThrownBeforeThereIsAnythingToAwaitComesBackToo) {
         }
         co_return "no exception";
     });
-    EXPECT_EQ(what, "no future");
+    story.expect("the caller caught", std::string("no future"), what);
 }
 
 /// An operation that has its result from the beginning.

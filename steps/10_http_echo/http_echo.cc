@@ -263,12 +263,13 @@ class PortReservation {
     OwnedFd fd_;
 };
 
-Task<> serve(SocketAddress address, const Options& options) {
+Task<> serve(SocketAddress address, const Options& options, StopHandle stop) {
     std::optional<PortReservation> reservation(address);
     Sharded<EchoServer> servers;
     co_await servers.start(&servers, HttpServerOptions{.address = reservation->address(),
                                                        .reuse_port = shard_count() > 1,
-                                                       .limits = options.limits});
+                                                       .limits = options.limits,
+                                                       .on_failure = [=] { stop.stop(); }});
     reservation.reset();
     const Driver& driver = this_driver("serve");
     if (!driver.note().empty()) std::fprintf(stderr, "http_echo: %s\n", driver.note().c_str());
@@ -277,7 +278,7 @@ Task<> serve(SocketAddress address, const Options& options) {
                 shard_count() == 1 ? "" : "s", driver.name());
     std::fflush(stdout);
     try {
-        co_await park();  // Until a signal stops this task.
+        co_await park();  // Until a signal stops this task, or a shard that cannot accept.
     } catch (const Cancelled&) {
     }
     co_await servers.stop();
@@ -295,7 +296,7 @@ int main(int argc, char** argv) {
                               .thread_name("http_echo")
                               .stop_on_signals()
                               .build();
-        runtime.run(serve(address, options));
+        runtime.run(serve(address, options, runtime.stop_handle()));
     } catch (const std::exception& e) {
         fail(e.what());
     }

@@ -55,6 +55,31 @@ TEST_P(Ex10_3_Connection, IdleConnectionIsClosedWithoutAWord) {
     });
 }
 
+TEST_P(Ex10_3_Connection, EmptyLineBehindARequestIsNotTheNextOne) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    Story story("some clients send a CR LF too many, and then nothing: has a request begun?");
+    world.run([&]() -> Task<> {
+        ConnectionBed bed(world, {.head_timeout = seconds(10), .idle_timeout = seconds(60)});
+        PlainSocket& client = bed.client;
+        client.send(get("/at-once") + "\r\n");
+        co_await pass(seconds(50));
+        const std::string first = client.received();
+        story.step("a request, CR LF, and nothing for 50 s; a head would have 10");
+        story.expect("answers", 1, count(first, "HTTP/1.1"));
+        story.expect("closed", false, client.ended());
+        client.send("\r\n" + get("/at-once") + "\r\n\r\n");
+        co_await pass(seconds(50));
+        story.step("CR LF, another request, CR LF twice, and nothing for 50 s");
+        story.expect("its answer", 1, count(client.received(), "200 OK"));
+        co_await pass(seconds(20));
+        story.step("20 s more; between two requests there may be 60");
+        story.expect("more bytes", std::string(), client.received());
+        story.expect("closed", true, client.ended());
+        co_await bed.end();
+    });
+}
+
 TEST_P(Ex10_3_Connection, AnswersThatHaveNoBodyHaveNoneWhateverIsWritten) {
     NetWorld world(GetParam());
     if (world.missing()) return;

@@ -91,15 +91,28 @@ struct ServerBed {
     ServerBed(const ServerBed&) = delete;
 
     PlainSocket connect() { return PlainSocket::connect(server.local_address()); }
+    /// Whether the accept loop runs.
+    static bool accepts() {
+        const std::string tasks = this_executor("a ServerBed").live_task_names();
+        return tasks.find("http accept") != tasks.npos;
+    }
+    /// The server's own, which a test may break; -1 if nobody listens there.
+    int listening_fd() const {
+        for (int fd = 0; fd < 1024; ++fd) {
+            int listens = 0;
+            socklen_t size = sizeof listens;
+            const bool known =
+                ::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens != 0;
+            if (known && SocketAddress::local_of(fd) == address_) return fd;
+        }
+        return -1;
+    }
 
   private:
     struct Inside {
         explicit Inside(const HttpServerOptions& options) : server(handler, options) {}
         /// Whether there are tasks that refer to it.
-        bool at_work() const {
-            const std::string tasks = this_executor("a ServerBed").live_task_names();
-            return server.open_connections() > 0 || tasks.find("http accept") != tasks.npos;
-        }
+        bool at_work() const { return server.open_connections() > 0 || accepts(); }
         SlowHandler handler;
         HttpServer server;
     };
@@ -108,6 +121,9 @@ struct ServerBed {
   public:
     SlowHandler& handler = inside_->handler;
     HttpServer& server = inside_->server;
+
+  private:
+    const SocketAddress address_ = server.local_address();
 };
 
 /// One connection without a server: 10.4 does not need 10.5.

@@ -9,6 +9,22 @@ using std::chrono::seconds;
 
 STARLING_ON_ALL_DRIVERS(Ex10_5_Stop);
 
+TEST_P(Ex10_5_Stop, AcceptLoopEndsBeforeItsListener) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    Story story(
+        "stop() goes line by line: who still waits on the listener, and who uses it later?");
+    world.run([&]() -> Task<> {
+        ServerBed bed;
+        co_await settle();
+        story.step("the accept loop waits for a connection, and nobody comes");
+        story.step("stop()");
+        co_await bed.server.stop();
+        story.expect("the accept loop has ended", false, bed.accepts());
+        story.expect("and the listener is closed", -1, bed.listening_fd());
+    });
+}
+
 TEST_P(Ex10_5_Stop, RequestsUnderWayAreAnswered) {
     NetWorld world(GetParam());
     if (world.missing()) return;
@@ -146,6 +162,55 @@ TEST_P(Ex10_5_Stop, ConnectionsThatDoNotEndAreCutOff) {
         story.step("stop() while a client owes ten bytes of body");
         story.expect("it waited for the grace period", true,
                      world.elapsed_ms() - before >= 9000 && world.elapsed_ms() - before < 60000);
+        story.expect("connections left", std::size_t{0}, bed.server.open_connections());
+    });
+}
+
+TEST_P(Ex10_5_Stop, WhoeverLingersIsCutOffToo) {
+    for (const std::string_view path : {"/at-once", "/slow"}) {
+        NetWorld world(GetParam());
+        if (world.missing()) return;
+        Story story("it has its answer and does not go: does the grace concern it, too?");
+        world.run([&]() -> Task<> {
+            ServerBed bed({.limits = {.linger = seconds(60), .grace = seconds(10)}});
+            PlainSocket client = bed.connect();
+            client.send("GET " + std::string(path) +
+                        " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+            co_await settle();
+            const long before = world.elapsed_ms();
+            co_await bed.server.stop();
+            const long took = world.elapsed_ms() - before;
+            story.step("stop(), with 10 s of grace; a client whose answer to " + std::string(path) +
+                       " is its last one does not end, and has 60 s for that");
+            story.expect("answers", 1, count(client.received(), "HTTP/1.1 200 OK"));
+            story.expect("it took ten seconds or so", true, took >= 9000 && took < 11000);
+        });
+    }
+}
+
+TEST_P(Ex10_5_Stop, WhatEndedItsAcceptingIsThrown) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    Story story(
+        "a server that nobody can come to any more: who hears of it, and what of the rest?");
+    world.run([&]() -> Task<> {
+        int failures = 0;
+        ServerBed bed({.on_failure = [&] { ++failures; }});
+        PlainSocket client = bed.connect();
+        client.send(get("/slow"));
+        co_await settle();
+        ::shutdown(bed.listening_fd(), SHUT_RDWR);
+        co_await settle();
+        story.step("a handler works, and the listening socket breaks");
+        story.expect("on_failure was called", 1, failures);
+        std::string what = "nothing";
+        try {
+            co_await bed.server.stop();
+        } catch (const std::system_error& error) {
+            what = error.what();
+        }
+        story.expect("stop() throws", std::string("accept: Invalid argument"), what);
+        story.expect("the answer under way", 1, count(client.received(), "later"));
         story.expect("connections left", std::size_t{0}, bed.server.open_connections());
     });
 }

@@ -114,6 +114,19 @@ def a_port_is_never_shared_with_another_process(program: str, driver: str, shard
                   str(shards), "--driver", driver, sanitized=sanitized)
 
 
+def a_listener_that_breaks_ends_it_with_a_sentence(program: str, driver: str, shards: int,
+                                                   sanitized: bool) -> None:
+    with Server(program, driver, shards, sanitized=sanitized) as server:
+        with Connection(server) as connection:
+            connection.send(request())
+            check(connection.response().status == 200, "it does not serve")
+            with server.listener() as listener:
+                listener.shutdown(socket.SHUT_RDWR)
+            connection.expect_end("the end of the listener, while idle")
+        status, err = server.wait(), server.errors()
+        check(status == 2 and err == "http_echo: accept: Invalid argument\n", f"{status}: {err!r}")
+
+
 def _sentence(program: str, names: str, *arguments: str, sanitized: bool) -> None:
     """Exit status 2, nothing on stdout, one line on stderr that names what is wrong."""
     status, out, err = run_to_end(program, *arguments, sanitized=sanitized)
@@ -148,5 +161,6 @@ def auto_takes_io_uring_where_it_works(program: str, sanitized: bool) -> None:
 
 
 CHECKS = [sigterm_under_load_leaves_no_answer_half_sent, a_second_run_takes_the_same_port_at_once,
-          a_port_is_never_shared_with_another_process]
+          a_port_is_never_shared_with_another_process,
+          a_listener_that_breaks_ends_it_with_a_sentence]
 ONCE = [bad_options_get_one_sentence, auto_takes_io_uring_where_it_works]

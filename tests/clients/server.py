@@ -6,12 +6,14 @@ import json
 import os
 import re
 import signal
+import socket
+import stat
 import subprocess
 import tempfile
 import time
 from pathlib import Path
 
-from tally import Failure, check
+from tally import Failure, Skip, check
 
 HOST = "127.0.0.1"
 START_SECONDS = 20
@@ -120,6 +122,26 @@ class Server:
 
     def fds(self) -> int:
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    def listener(self) -> socket.socket:
+        """The socket one of its shards listens on: the very one, as if this were the server."""
+        libc = ctypes.CDLL(None, use_errno=True)
+        process = os.pidfd_open(self.process.pid)
+        try:
+            for name in os.listdir(f"/proc/{self.process.pid}/fd"):
+                fd = libc.syscall(ctypes.c_long(438), process, int(name), 0)  # pidfd_getfd
+                if fd < 0:
+                    raise Skip(f"pidfd_getfd: {os.strerror(ctypes.get_errno())}")
+                if not stat.S_ISSOCK(os.fstat(fd).st_mode):
+                    os.close(fd)
+                    continue
+                found = socket.socket(fileno=fd)
+                if found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                    return found
+                found.close()
+        finally:
+            os.close(process)
+        raise Failure("it has no listener")
 
     def wait_for_fds(self, at_most: int, seconds: float = 8) -> int:
         """Waits until so few are left: a connection lingers before it is closed."""

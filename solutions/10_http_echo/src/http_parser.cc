@@ -94,7 +94,7 @@ bool RequestParser::parse(std::string_view bytes) {
     //| `bytes` begins where the head begins and has at least what it had last time. Take every line
     //| that is complete now: the first is the request line (`request_line_taken`), the others are
     //| fields, and an empty one ends the head. A line ends with CR LF; a bare LF is refused with 400.
-    //| One empty line before the request line is skipped. `check_size` refuses what is too long,
+    //| Empty lines before the request line are skipped. `check_size` refuses what is too long,
     //| finished or not: ask it about every line, and about the unfinished one. At the end of the head,
     //| `check_host`, and `head_bytes_`.
     //= todo("10.1", "RequestParser::parse");
@@ -107,7 +107,7 @@ bool RequestParser::parse(std::string_view bytes) {
         check_size(line, p.searched);
         if (!complete) return false;
 
-        const bool is_first = std::exchange(p.line_begin, p.searched) == 0;
+        p.line_begin = p.searched;
         refuse_if(!line.ends_with("\r\n"), 400, "a line ends with LF alone");
         line.remove_suffix(2);
         if (!line.empty()) {
@@ -116,8 +116,6 @@ bool RequestParser::parse(std::string_view bytes) {
             head_bytes_ = p.line_begin;
             check_host();
             return true;
-        } else {
-            refuse_if(!is_first, 400, "empty lines instead of a request");
         }
     }
     // END 10.1

@@ -26,8 +26,8 @@ Task<> HttpConnection::operator()() {
         // Idle for too long, gone, or too slow to take its answer: there is nobody to tell.
         goes_on = true;
     }
-    unlink();  // It is ending: nobody has to tell it to.
-    if (goes_on) {
+    ending_ = true;  // Nobody has to tell it to.
+    if (goes_on || context_->stop_requested()) {
         co_await stream_.close();
     } else {
         co_await stream_.close_gracefully(shared_.limits.linger);
@@ -37,10 +37,19 @@ Task<> HttpConnection::operator()() {
 HttpServer::HttpServer(HttpHandler& handler, const HttpServerOptions& options)
     : shared_{{.limits = options.limits, .handler = handler}},
       listener_(TcpListener::bind(options.address, {.reuse_port = options.reuse_port})),
-      accepting_(spawn([this] { return accept_loop(); }, {.name = "http accept"})) {}
+      accepting_(spawn(serve(options.on_failure), {.name = "http accept"})) {}
 
 HttpServer::~HttpServer() {
     assert(shared_.all.empty() && "an HttpServer was not stopped before it was destroyed");
+}
+
+Task<> HttpServer::serve(std::function<void()> on_failure) {
+    try {
+        co_await accept_loop();
+    } catch (const std::exception&) {
+        if (on_failure) on_failure();
+        throw;
+    }
 }
 
 Task<> HttpServer::accept_loop() {
@@ -69,18 +78,26 @@ Task<> HttpServer::stop() {
     //| In this order: say so (`shared_.stopping`); end the accept loop, and wait for its end; `begin`
     //| what had been accepted by then and nobody took; close the listener; have every connection end
     //| if it is idle. Then wait until `shared_.open` is empty, for the `grace` of the limits at most: whoever is
-    //| left is aborted, and waited for. All that whatever happens to the caller: `shield`.
+    //| left is aborted, and waited for. All that whatever happens to the caller (`shield`), and also if
+    //| accepting fails, here or in the loop before: that is thrown when all is done. (TaskAborted, what
+    //| the loop throws because you end it, is no failure.)
     //= todo("10.5", "HttpServer::stop");
     shared_.stopping = true;
     accepting_.abort();
+    std::exception_ptr failure;
     try {
         co_await shield(std::move(accepting_));
+    } catch (const TaskAborted&) {
     } catch (const std::exception&) {
-        // Aborted, or it had failed before.
+        failure = std::current_exception();
     }
-    for (TcpStream stream = listener_.try_accept(); stream.valid();) {
-        begin(std::move(stream));
-        stream = listener_.try_accept();
+    try {
+        for (TcpStream stream = listener_.try_accept(); stream.valid();) {
+            begin(std::move(stream));
+            stream = listener_.try_accept();
+        }
+    } catch (const std::exception&) {
+        failure = std::current_exception();
     }
     co_await listener_.close();
     each_connection([](HttpConnection& connection) { connection.end_if_idle(); });
@@ -90,6 +107,7 @@ Task<> HttpServer::stop() {
         each_connection([](HttpConnection& connection) { connection.abort(); });
     }
     co_await shield(shared_.open.close());
+    if (failure != nullptr) std::rethrow_exception(failure);
     // END 10.5
 }
 

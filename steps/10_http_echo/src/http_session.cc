@@ -97,7 +97,7 @@ Task<bool> HttpSession::work(TcpStream& stream) {
             co_await flush();
         } else if (!refill()) {
             co_await flush();
-            if (input_.empty()) co_return true;
+            if (idle()) co_return true;
             parser_.move_to(input_.data());  // `refill` may have moved it, and `refuse` looks.
             open = co_await receive_head();
         }
@@ -105,6 +105,17 @@ Task<bool> HttpSession::work(TcpStream& stream) {
     co_await flush();
     refill();  // What was taken counts.
     co_return false;
+}
+
+// Whether nothing of a request is here. Empty lines are nothing: they are dropped.
+bool HttpSession::idle() {
+    std::string_view rest = input_;
+    while (rest.starts_with("\r\n")) rest.remove_prefix(2);
+    if (rest.empty() && !input_.empty()) {
+        input_ = rest;
+        refill();  // They count.
+    }
+    return rest.empty();
 }
 
 Task<bool> HttpSession::receive_head() {

@@ -9,6 +9,7 @@
 // Affinity: owner shard. `Sharded<HttpServer>` puts one on every shard.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <starling/gate.hh>
 #include <starling/http_session.hh>
@@ -22,7 +23,7 @@ class HttpConnection;
 
 /// The connections of one shard, and what they share. \affinity owner shard
 struct HttpConnections : HttpShared {
-    IntrusiveList<HttpConnection> all = {};  ///< Begun, and not about to end; oldest first.
+    IntrusiveList<HttpConnection> all = {};  ///< Begun; oldest first.
     Gate open = {};                          ///< Counts all there are.
     /// The sessions that no connection needs. The one that was used last goes out first: it is
     /// still in the cache.
@@ -54,11 +55,11 @@ class HttpConnection final : public ListLink {
     /// The server stops: if this is between two requests, it ends as soon as it has looked once
     /// more.
     void end_if_idle() {
-        if (session_ == nullptr) wait_for(Duration::zero());
+        if (session_ == nullptr && !ending_) wait_for(Duration::zero());
     }
 
     /// Cuts it off, whatever it does. \pre it has begun
-    void abort() noexcept { context_->request_stop(); }
+    void abort() { ending_ ? wait_for(Duration::zero()) : void(context_->request_stop()); }
 
   private:
     static constexpr std::size_t kFreeMax = 256;  // Sessions.
@@ -68,7 +69,8 @@ class HttpConnection final : public ListLink {
     Gate::Holder inside_;
     TcpStream stream_;
     Context* context_ = nullptr;            // Borrows: the task's.
-    std::unique_ptr<HttpSession> session_;  // Null: idle.
+    std::unique_ptr<HttpSession> session_;  // Null: idle, or ending.
+    bool ending_ = false;                   // It has only to be closed.
 };
 
 /// \endcond
@@ -78,6 +80,8 @@ struct HttpServerOptions {
     SocketAddress address = SocketAddress::loopback();  ///< Port 0, as here: any free one.
     bool reuse_port = false;                            ///< Several shards listen on `address`.
     HttpLimits limits = {};                             ///< For each of its connections.
+    /// Called when it can accept nobody any more. It is still to be stopped: `stop` throws why.
+    std::function<void()> on_failure = {};
 };
 
 /// One shard's share of a server. \affinity owner shard
@@ -99,9 +103,11 @@ class HttpServer {
     std::size_t open_connections() const noexcept { return shared_.open.count(); }
 
     /// Stops gracefully, see above. Runs to its end even if its task is stopped. Once.
+    /// \throws what had ended its accepting before, if anything has: see `on_failure`
     Task<> stop();
 
   private:
+    Task<> serve(std::function<void()> on_failure);
     Task<> accept_loop();
     void begin(TcpStream stream);
     template <class Act>

@@ -64,6 +64,7 @@ class HttpSession final : public HttpExchange {
     void begin_request();
     bool answer_at_once();
     void end_answer();
+    bool idle();
     Task<bool> receive_head();
     Task<bool> handle();
 

@@ -253,8 +253,8 @@ TEST(Ex2_6_Future, OperationInAStoppedContextIsPostedOnceAndStopped) {
 }
 
 TEST(Ex2_6_Future, StartTouchesNothingAfterItsWaiterMayRun) {
-    // The waiter is resumed from inside start() and destroys the operation: AddressSanitizer
-    // watches.
+    // AddressSanitizer watches.
+    Story story("which statements of start() may run the waiter, and what is touched after them?");
     ImmediatePost posts;
     Context context;
     context.request_stop();
@@ -262,13 +262,14 @@ TEST(Ex2_6_Future, StartTouchesNothingAfterItsWaiterMayRun) {
     auto operation = std::make_unique<FutureOperation<int>>(promise.get_future());
     Waiter waiter([&] { operation.reset(); });
     waiter.set_context(&context);
+    story.step("start an operation whose context is stopped already; its waiter destroys it");
     operation->start(waiter);
-    EXPECT_EQ(waiter.resumed, 1) << "stopped already: link() calls on_stop, which posts";
+    story.expect("times the waiter ran", 1, waiter.resumed);
 
     operation = std::make_unique<FutureOperation<int>>(make_ready_future<int>(1));
+    story.step("start one whose future is ready already; its waiter destroys it");
     operation->start(waiter);
-    EXPECT_EQ(waiter.resumed, 2) << "ready already: which statement of start() posts first, and "
-                                    "what of the operation is touched after it?";
+    story.expect("times the waiter ran", 2, waiter.resumed);
 }
 
 Task<> await_many(int count, StackProbe& stack) {

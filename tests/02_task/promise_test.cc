@@ -1,5 +1,6 @@
 // 2.1: what the compiler asks of a coroutine. No body ends here (2.3), nobody awaits a child (2.2).
 #include <gtest/gtest.h>
+#include <cstdlib>
 #include <memory>
 #include <starling/probes.hh>
 #include <starling/story.hh>
@@ -235,14 +236,54 @@ TEST(Ex2_1_Awaiter, TaskThatNeverHasToWaitLetsOthersRun) {
     story.expect("times that something that was ready was started", 0, op.started);
 }
 
-Task<> clean_up_when_stopped(Log& log, Hold& work, StubbornHold& clean_up) {
+TEST(Ex2_1_Awaiter, TaskThatIsResumedOutsideOfAnyLoopComesToItsEnd) {
+    Story story("a post may run the task at once: what has to be settled before it?");
+    int taken = 0;
+    Number op{.value = 1, .is_ready = true};
+    Hold hold;
+    Context context;
+    Task<> greedy = take_many(taken, op, hold);
+    greedy.promise().set_context(&context);
+    greedy.promise().resume();
+    story.step("a task that takes 10,000 ready operations is resumed by hand");
+    story.expect("it has taken", 10'000, taken);
+    story.expect("times that something that was ready was started", 0, op.started);
+}
+
+Task<> wait_many(int count, Number& op, Hold& hold) {
+    for (int i = 0; i < count; ++i) co_await op;
+    co_await hold;
+}
+
+TEST(Ex2_1_Awaiter, TaskThatHasToWaitSpendsNothing) {
+    Story story("this task gives way with every await: what is the budget for?");
+    Number op{.value = 1, .is_ready = false};
+    Hold hold;
+    Context context;
+    Task<> patient = wait_many(3 * kReadyBudget, op, hold);
+    start(patient, context);
+    story.step("a task awaits, one after the other, many operations that all have to wait");
+    for (int n = 1; n <= 3 * kReadyBudget; ++n) {
+        if (!story.expect("times that one was started", n, op.started)) return;
+        if (!story.expect("times that one was finished", n - 1, op.finished)) return;
+        post(*op.waiter);
+    }
+    story.expect("it waits for nothing of the kind any more", true, hold.held());
+}
+
+Task<> clean_up_when_stopped(Story& story, Log& log, Hold& work, StubbornHold& clean_up) {
     try {
         co_await work;
     } catch (const Cancelled&) {
         log.push_back("cancelled");
     }
     log.push_back("cleans up");
-    co_await clean_up;
+    try {
+        co_await clean_up;
+    } catch (const Cancelled&) {
+        story.expect("an await of what ignores stops throws Cancelled", false, true);
+        std::abort();  // How bodies end is another exercise.
+    }
 }
 
 TEST(Ex2_1_Awaiter, StoppedTaskAwaitsOnlyWhatIgnoresStops) {
@@ -252,7 +293,7 @@ TEST(Ex2_1_Awaiter, StoppedTaskAwaitsOnlyWhatIgnoresStops) {
     StubbornHold clean_up;
     Context context;
     context.request_stop();
-    Task<> task = clean_up_when_stopped(log, work, clean_up);
+    Task<> task = clean_up_when_stopped(story, log, work, clean_up);
     start(task, context);
     story.step("a task whose context is stopped awaits some work");
     story.expect("the work was started", false, work.held());

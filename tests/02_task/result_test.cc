@@ -182,6 +182,8 @@ Task<std::string> value_then_exception() {
 }
 
 TEST(Ex2_4_Result, ExceptionBehindTheReturnReplacesTheValue) {
+    Story story("the outcome has the value already: what becomes of it?");
+    story.step("co_return a value, and then a local variable's destructor throws");
     EXPECT_THROW(run(value_then_exception()), std::runtime_error);
 }
 

@@ -12,7 +12,7 @@ NOISE = re.compile(
     r"Note: Google Test filter|\[[-=]{10}\]|\[ RUN      \]|\[       OK \]|\[  PASSED  \]|\[  FAILED  \]"
     r"|\s*\d+ FAILED TESTS?$|\s*$|={20,}|==\d+==(ABORTING|HINT)|Shadow byte|\s+0x[0-9a-f]+: |=>0x"
     r"|  (Addressable|Partially|Heap|Freed|Stack|Global|Poisoned|Container|Array|Intra|ASan|Left|Right)"
-    r".*:( |$)|\s+This frame has \d+ object|\s+\[\d+, \d+\) '(?!.*<==)")
+    r".*:( |$)|(==\d+==)?Register values:|\s+r\w+ = 0x|\s+This frame has \d+ object|\s+\[\d+, \d+\) '(?!.*<==)")
 FRAME = re.compile(r"\s+#(\d+) 0x[0-9a-f]+ (?:in )?(.*)")
 
 MANGLED = re.compile(r"\b_Z\w+")

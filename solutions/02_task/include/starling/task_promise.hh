@@ -55,8 +55,8 @@ struct OperationAwaiter {
     /// Whether the task goes on at once.
     bool await_ready() {
         // BEGIN 2.1: promise_type
-        //| Only if `op` is ready, and it costs one of `ready_budget`: who spends the last one has to
-        //| let others run first, with the result at hand.
+        //| Only if `op` is ready, and that costs one of `ready_budget`: who spends the last one has to
+        //| let others run first, with the result at hand. What is not ready costs nothing.
         //= todo("2.1", "OperationAwaiter::await_ready");
         return op.ready() && --ready_budget > 0;
         // END 2.1
@@ -67,7 +67,7 @@ struct OperationAwaiter {
         // BEGIN 2.1: promise_type
         //| Start `op`; what it has to post is the promise of `self`. But an operation that has said
         //| that it is ready is not started: if we are here because the budget is spent, the budget is
-        //| `kReadyBudget` again, and the promise waits for its next turn.
+        //| `kReadyBudget` again, and then the promise waits for its next turn, which may come at once.
         //= todo("2.1", "OperationAwaiter::await_suspend");
         if (ready_budget > 0) return op.start(self.promise());
         ready_budget = kReadyBudget;
@@ -115,7 +115,7 @@ class TaskPromise final : public Continuation, public Pooled, public TaskResult<
     /// The frame's memory. Pooled has what gives it back.
     static void* operator new(std::size_t bytes) {
         // BEGIN 2.1: promise_type
-        //| From the FramePool.
+        //| From the FramePool. (It hides the one of `Pooled`, so that you see who asks for it.)
         //= todo("2.1", "TaskPromise::operator new");
         return FramePool::allocate(bytes);
         // END 2.1

@@ -13,6 +13,7 @@
 // `start` finds the stop list in `c.context()`. A success beats a stop: if the value is already
 // there, `stopped()` is false and `finish` returns it. An operation in flight is never destroyed,
 // unless it can withdraw from everything that knows it (documented by such operations).
+// What ends in a turn of its own, as a task or a shield does, resumes `c` instead of posting it.
 // Combinators work on operations and never need a coroutine frame or an exception.
 //
 // Affinity: owner shard. Source: P2300 senders, reduced to what one thread needs.

@@ -73,10 +73,10 @@ void Executor::run_batch() {
     constexpr std::size_t kLookInterval = 64;
     ++stats_.turns;
     // BEGIN 4.1: queue and batch
-    //| Run what is queued, each with a full ready_budget; add how many ran to stats_.resumed. Stop
-    //| after options_.batch_max of them, or when options_.batch_time, which may be Duration::max(), has
-    //| passed since now_. A look at the clock costs as much as running several, so look only now and
-    //| then, but at least every kLookInterval.
+    //| Run what is queued, each with a full detail::ready_budget (kReadyBudget); add how many ran to
+    //| stats_.resumed. Stop after options_.batch_max of them, or when options_.batch_time, which may be
+    //| Duration::max(), has passed since now_. A look at the clock costs as much as running several, so
+    //| look only now and then, but at least every kLookInterval.
     //= todo("4.1", "Executor::run_batch");
     std::size_t count = 0;
     std::size_t look_at = 4;  // Then 16, 64, 128 …: a batch of slow ones is noticed early.

@@ -115,15 +115,16 @@ class SpawnedTask : public SpawnedTaskBase {
     void set_body(Task<T> task) noexcept {
         assert(task.valid() && "spawned a task that was moved from");
         // BEGIN 4.2: spawn and JoinHandle
-        // Own the body, and tell its promise (02) two things: in which context it runs, and whom its
-        // end resumes. This is both.
+        // Own the body, and tell its promise (02) in which context it runs (`set_context`) and whom its
+        // end resumes (`set_on_done`). This object can be both.
         return todo_soft("4.2", "SpawnedTask::set_body");
         // END 4.2
     }
     void destroy_body() noexcept override {
         // BEGIN 4.2: spawn and JoinHandle
-        // Free the body's frame. An error that nobody has taken out of its outcome goes to
-        // report_ignored_exception. May be called again, when the body has gone: it is not valid().
+        // Free the body's frame. An error that is still in its promise's outcome, because nobody has
+        // fetched it, goes to report_ignored_exception. May be called again, when the body has gone
+        // (it is not `valid`).
         return todo_soft("4.2", "SpawnedTask::destroy_body");
         // END 4.2
     }

@@ -96,7 +96,7 @@ TEST(Ex9_4_Shutdown, MessagesThatBringMessagesAreServedToTheEnd) {
 }
 
 TEST(Ex9_4_Shutdown, WhoIsStillAliveIsReportedByName) {
-    Runtime::builder().shards(2).shutdown_timeout(5ms).build().run([&]() -> Task<> {
+    Runtime::builder().shards(2).shutdown_timeout(0.005s).build().run([&]() -> Task<> {
         co_await submit_to(1, [] {
             spawn([]() -> Task<> { co_await shield(sleep(30ms)); }, {.name = "slow writer"})
                 .detach();

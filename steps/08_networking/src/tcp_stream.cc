@@ -28,6 +28,7 @@ bool ReadableOperation::finish() {
 }
 
 Task<std::size_t> TcpStream::read(std::span<std::byte> into) {
+    assert(!into.empty() && "a read into nothing would look like the end of the stream");
     // BEGIN 8.2: read into the caller's memory
     // Wait until the stream is `readable`. Copy as many of the oldest bytes (`in_->front()`) as fit,
     // `consume` exactly those and return how many; 0 at the end of the stream.

@@ -105,18 +105,18 @@ class Runtime::Builder {
     /// Off: never sleep; lowest latency, one whole CPU per shard. On by default.
     Builder& parking(bool on) { return set(options_.parking, on); }
     /// Sleep no longer than this at a time. By default as long as nothing happens.
-    Builder& park_timeout(Duration longest) { return set(options_.park_timeout, longest); }
+    Builder& park_timeout(AnyDuration longest) { return set(options_.park_timeout, longest); }
     /// Poll for this long before sleeping, and before this shard may end. By default 20 µs if there
     /// are several shards on as many CPUs: less than a sleeping thread takes to wake. For ever is
     /// parking(false).
-    Builder& spin(Duration time) { return set(options_.spin, time); }
+    Builder& spin(AnyDuration time) { return set(options_.spin, time); }
     /// During `run`, SIGINT and SIGTERM stop the runtime; a second one of a kind has its default
     /// effect. One runtime of a process at a time.
     Builder& stop_on_signals(bool on = true) { return set(options_.stop_on_signals, on); }
     /// How long a stop may take before the names of what is still alive are written to stderr, by
     /// each shard for itself. The wait goes on: memory that the kernel or another shard may still
     /// use cannot be freed.
-    Builder& shutdown_timeout(Duration time) { return set(options_.shutdown_timeout, time); }
+    Builder& shutdown_timeout(AnyDuration time) { return set(options_.shutdown_timeout, time); }
 
     /// What was described. May be called again.
     Runtime build() { return Runtime(options_); }

@@ -159,11 +159,15 @@ TEST(Ex2_1_Promise, DefaultTaskHoldsNothing) {
 struct Number {
     int value;
     bool is_ready;
+    int asked = 0;
     int started = 0;
     int finished = 0;
     Continuation* waiter = nullptr;
 
-    bool ready() const noexcept { return is_ready; }
+    bool ready() noexcept {
+        ++asked;
+        return is_ready;
+    }
     void start(Continuation& c) noexcept {
         ++started;
         waiter = &c;
@@ -271,6 +275,19 @@ TEST(Ex2_1_Awaiter, TaskThatHasToWaitSpendsNothing) {
     story.expect("it waits for nothing of the kind any more", true, hold.held());
 }
 
+TEST(Ex2_1_Awaiter, OperationIsAskedOnceWhetherItIsReady) {
+    Story story("ready() may have done the work when it says yes: what does a second call do?");
+    int taken = 0;
+    Number op{.value = 1, .is_ready = true};
+    Hold hold;
+    Context context;
+    Task<> greedy = take_many(taken, op, hold);
+    start(greedy, context);
+    story.step("a task takes 10,000 operations that are ready");
+    story.expect("it has taken", 10'000, taken);
+    story.expect("times that ready() was called", 10'000, op.asked);
+}
+
 Task<> clean_up_when_stopped(Story& story, Log& log, Hold& work, StubbornHold& clean_up) {
     try {
         co_await work;
@@ -284,6 +301,17 @@ Task<> clean_up_when_stopped(Story& story, Log& log, Hold& work, StubbornHold& c
         story.expect("an await of what ignores stops throws Cancelled", false, true);
         std::abort();  // How bodies end is another exercise.
     }
+}
+
+TEST(Ex2_1_Awaiter, TaskThatRunsInNoContextIsNeverStopped) {
+    Story story("a task may run on nobody's behalf: whom do you ask for its stop then?");
+    Log log;
+    Hold work;
+    StubbornHold clean_up;
+    Task<> task = clean_up_when_stopped(story, log, work, clean_up);
+    story.step("a task that has no context awaits some work");
+    post(task.promise());
+    story.expect("the work was started", true, work.held());
 }
 
 TEST(Ex2_1_Awaiter, StoppedTaskAwaitsOnlyWhatIgnoresStops) {

@@ -97,6 +97,21 @@ TEST(Ex5_4_Interval, PeriodThatNeverComesRoundTicksOnce) {
     }
 }
 
+TEST(Ex5_4_Interval, FirstTickBeforeAllTimeIsDueAtOnce) {
+    for (const MissedTick missed : {MissedTick::delay, MissedTick::skip}) {
+        Story story("how many ticks have been missed since the beginning of time?");
+        TimerBed bed;
+        bed.run([&]() -> Task<> {
+            Interval interval(TimePoint::min(), 10ms, missed);
+            co_await interval.tick();
+            story.step("an interval of 10 ms since TimePoint::min(); the first tick");
+            story.expect("ms that have passed", 0, bed.elapsed() / 1ms);
+            co_await interval.tick();
+            story.expect("after the second: ms that have passed", 10, bed.elapsed() / 1ms);
+        });
+    }
+}
+
 TEST(Ex5_4_Periodic, CallsUntilItIsAborted) {
     Story story("what ends a loop that never ends?");
     int calls = 0;

@@ -10,6 +10,7 @@
 // Affinity: owner shard.
 #pragma once
 
+#include <algorithm>
 #include <cassert>
 #include <starling/sleep.hh>
 #include <starling/task.hh>
@@ -26,9 +27,10 @@ class Interval {
     /// The first tick is one period from now. \pre a positive period; a TimerService
     explicit Interval(AnyDuration period, MissedTick missed = MissedTick::burst)
         : Interval(service<TimerService>("Interval").after(period), period, missed) {}
-    /// The first tick is at `first`; it is due at once if that has passed. \pre a positive period
+    /// The first tick is at `first`; it is due at once if that has passed. (Before the clock's
+    /// begin there was no time: the earliest is TimePoint().) \pre a positive period
     Interval(TimePoint first, AnyDuration period, MissedTick missed = MissedTick::burst) noexcept
-        : next_(first), period_(period), missed_(missed) {
+        : next_(std::max(first, TimePoint())), period_(period), missed_(missed) {
         assert(period_ > Duration::zero());
     }
 

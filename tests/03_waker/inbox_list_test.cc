@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <starling/inbox_list.hh>
+#include <starling/probes.hh>
 #include <starling/scripted_atomic.hh>
 #include <starling/story.hh>
 #include <string>
@@ -14,6 +15,7 @@ namespace {
 
 using testing_support::Interleave;
 using testing_support::ScriptedAtomic;
+using testing_support::StackProbe;
 using testing_support::Story;
 
 struct Node {
@@ -170,6 +172,22 @@ TEST(Ex3_5_InboxList, PushAndDrainAskForTheOrdersThatTheirPartnersNeed) {
     story.expect("the list was taken out in a read-modify-write that acquires", true,
                  order == std::memory_order_acquire || order == std::memory_order_acq_rel ||
                      order == std::memory_order_seq_cst);
+}
+
+TEST(Ex3_5_InboxList, LongListNeedsTheStackOfAShortOne) {
+    Story story("the oldest comes first and is the last that you find: where do the others wait?");
+    List list;
+    std::vector<Node> nodes(20'000, Node{'a'});
+    for (Node& node : nodes) list.push(node);
+    StackProbe stack;
+    std::size_t out = 0;
+    list.drain([&](Node&) {
+        stack.touch();
+        ++out;
+    });
+    story.step("20,000 pushes, then drain()");
+    story.expect("how many came out", nodes.size(), out);
+    story.expect("less than 64 KiB of stack between them", true, stack.bytes() < 64 * 1024);
 }
 
 TEST(Ex3_5_InboxList, NodeMayBeGoneOrInAListAgainBehindItsCall) {

@@ -40,7 +40,7 @@ TEST(Ex4_1_Batch, QueuedWorkRunsOldestFirst) {
 TEST(Ex4_1_Batch, BatchRunsAtMostItsCount) {
     Story story("a batch has two bounds; which of them counts here?");
     std::deque<Waiter> tasks(25);
-    Executor executor({.batch_max = 10});
+    Executor executor({.batch_max = 10, .batch_time = Duration::max()});
     for (Waiter& task : tasks) executor.schedule(task);
     story.step("25 continuations are queued; batch_max is 10");
     for (const std::uint64_t expected : {10u, 20u, 25u}) {
@@ -191,7 +191,7 @@ TEST(Ex4_1_Batch, AlwaysReadyTaskGivesWay) {
     Story story("nothing ever makes it wait: what makes it stop, so that the other can run?");
     int greedy = 0;
     int other = 0;
-    Executor executor({.batch_max = 2});
+    Executor executor({.batch_max = 2, .batch_time = Duration::max()});
     Bare first(executor, take_ready(10'000, greedy));
     Bare second(executor, take_ready(1, other));
     executor.run_once();
@@ -206,7 +206,7 @@ TEST(Ex4_1_Batch, EachContinuationHasAFullBudget) {
     Story story("the task before it has used some of the budget: whose budget is that?");
     int before = 0;
     int after = 0;
-    Executor executor({.batch_max = 2});
+    Executor executor({.batch_max = 2, .batch_time = Duration::max()});
     Bare first(executor, take_ready(kReadyBudget - 10, before));
     Bare second(executor, take_ready(kReadyBudget - 10, after));
     executor.run_once();
@@ -230,7 +230,7 @@ TEST(Ex4_1_Priorities, EachGetsItsWeightAndNobodyStarves) {
     int high = 0;
     int normal = 0;
     int low = 0;
-    Executor executor({.batch_max = 21 * 10});
+    Executor executor({.batch_max = 21 * 10, .batch_time = Duration::max()});
     Bare a(executor, count_turns(stop, low), Priority::low);
     Bare b(executor, count_turns(stop, normal), Priority::normal);
     Bare c(executor, count_turns(stop, high), Priority::high);
@@ -247,7 +247,7 @@ TEST(Ex4_1_Priorities, LowOneAloneGetsEverything) {
     Story story("nobody competes with it, and it always has more to do: when is the turn over?");
     bool stop = false;
     int low = 0;
-    Executor executor({.batch_max = 100});
+    Executor executor({.batch_max = 100, .batch_time = Duration::max()});
     Bare task(executor, count_turns(stop, low), Priority::low);
     executor.run_once();
     story.step("a task of low priority yields for ever; one turn of 100");

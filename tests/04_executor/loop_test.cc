@@ -71,7 +71,7 @@ TEST(Ex4_3_Loop, BlockOnEndsWithItsTaskAndLeavesTheOthers) {
 }
 
 TEST(Ex4_3_Loop, EveryTurnRunsABatchAndPollsTheSources) {
-    Executor executor({.batch_max = 4});
+    Executor executor({.batch_max = 4, .batch_time = Duration::max()});
     ScriptedSource source(executor);
     executor.block_on(hop(399));
     EXPECT_EQ(executor.stats().turns, 100u) << "400 times it ran, four times a turn";

@@ -51,7 +51,8 @@ struct ExecutorOptions {
     std::size_t batch_max = 256;  ///< Continuations between two polls; at least 1.
     /// Time between two polls; a batch that takes longer ends at its next look at the clock.
     Duration batch_time = std::chrono::microseconds(500);
-    /// How long to poll, with nothing to run, before sleeping. Zero: sleep at once.
+    /// How long to poll, with nothing to run, before sleeping. Zero: sleep at once. A deadlock is
+    /// found when this is over.
     Duration spin = Duration::zero();
 };
 

@@ -303,7 +303,9 @@ TEST(Ex6_5_Select, BranchesGivenByReferenceGoOnInTheNextRound) {
         for (int round = 1; round <= 4; ++round) {
             auto result = co_await select_biased(deadline, value, sleep(10ms));
             winners.push_back(result.index());
-            if (round == 1) EXPECT_TRUE(tx.try_send(7));
+            if (round == 1) {
+                EXPECT_TRUE(tx.try_send(7));
+            }
             if (round == 2) story.expect("the value", 7, result.take<1>().value_or(-1));
         }
         story.step("a deadline of 25 ms, a receive, and 10 ms anew in each round");

@@ -31,7 +31,8 @@ namespace starling::testing_support {
 class Story {
   public:
     /// \param question what to ask oneself when it goes wrong; never the answer
-    explicit Story(std::string question)
+    // Not inlined: GCC would warn of `current_`, which outlives this, and does not see it put back.
+    [[gnu::noinline]] explicit Story(std::string question)
         : question_(std::move(question)), before_(std::exchange(current_, this)) {
         last_words = &say;
     }

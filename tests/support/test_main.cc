@@ -24,6 +24,7 @@ class Printer : public testing::EmptyTestEventListener {
   private:
     void OnTestStart(const testing::TestInfo& info) override {
         starling::detail::TodoRecords::instance().take();
+        wrong_before_ = false;
         inner_->OnTestStart(info);
     }
     void OnTestPartResult(const testing::TestPartResult& result) override {
@@ -34,6 +35,7 @@ class Printer : public testing::EmptyTestEventListener {
             // What is wrong after a stub is wrong because of it: the stub's sentence says enough.
             const bool stubbed = !starling::detail::TodoRecords::instance().empty();
             if (!stubbed || result.skipped()) inner_->OnTestPartResult(result);
+            wrong_before_ |= !stubbed && result.failed();
             return;
         }
         const auto end = message.find("README.md", begin);
@@ -50,7 +52,8 @@ class Printer : public testing::EmptyTestEventListener {
         for (const std::string& sentence : met) sentences += sentence + "\n";
         if (!sentences.empty()) {
             met_a_stub = true;
-            std::fputs(sentences.c_str(), stdout);
+            // What went wrong first is written, and may be why the case came to a stub at all.
+            if (!wrong_before_) std::fputs(sentences.c_str(), stdout);
             ADD_FAILURE() << sentences;
         }
         inner_->OnTestEnd(info);
@@ -60,6 +63,7 @@ class Printer : public testing::EmptyTestEventListener {
     }
 
     std::unique_ptr<testing::TestEventListener> inner_;
+    bool wrong_before_ = false;       // A failure before any stub.
     std::vector<std::string> heard_;  // Quoted in failures: a death test's child has own records.
 };
 

@@ -12,7 +12,8 @@
 //       got:      false
 //     Ask yourself: who tells the promise where its future lives now?
 //
-// A test that ends in an assertion, a crash or a hang prints how far it came, and its question.
+// A test that ends in an exception, an assertion, a crash or a hang prints how far it came, and its
+// question.
 //
 // Affinity: one thread.
 #pragma once
@@ -20,8 +21,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <exception>
 #include <source_location>
 #include <starling/last_words.hh>
+#include <starling/todo.hh>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -37,6 +40,8 @@ class Story {
         last_words = &say;
     }
     ~Story() {
+        const bool thrown = std::uncaught_exceptions() > exceptions_;
+        if (thrown && current_ == this && starling::detail::TodoRecords::instance().empty()) say();
         if (current_ == this) current_ = before_;
         if (current_ == nullptr) last_words = nullptr;
     }
@@ -56,7 +61,8 @@ class Story {
         step(what);
         if (expected == got) return true;
         ADD_FAILURE_AT(where.file_name(), static_cast<int>(where.line()))
-            << "\n" << text_ << "    expected: " << testing::PrintToString(expected)
+            << "\n"
+            << text_ << "    expected: " << testing::PrintToString(expected)
             << "\n    got:      " << testing::PrintToString(got)
             << "\n  Ask yourself: " << question_;
         return false;
@@ -78,6 +84,7 @@ class Story {
     std::string question_;
     std::string text_;
     int steps_ = 0;
+    const int exceptions_ = std::uncaught_exceptions();
     Story* before_;  // Borrows: it outlives this.
 };
 

@@ -181,6 +181,21 @@ TEST(Ex3_6_Park, StopEndsTheWait) {
     story.expect("what happened", std::string("cancelled "), log);
 }
 
+TEST(Ex3_6_Park, StopBehindTheWakeResumesNobody) {
+    Story story("the waiter is on its way already: does a stop send it a second time?");
+    ManualScheduler scheduler;
+    Context context;
+    Park park(scheduler.inbox());
+    Waiter waiter([&] { context.request_stop(); });
+    waiter.set_context(&context);
+    park.start(waiter);
+    park.waker().wake();
+    story.step("a waiter is woken, and requests a stop of its own context");
+    scheduler.run_until_idle(10);
+    story.expect("times it ran", 1, waiter.resumed);
+    story.expect("the wait was stopped", false, park.stopped());
+}
+
 TEST(Ex3_6_Park, WakeThatWasFirstBeatsAStop) {
     Story story("the wake is on its way when the stop comes: which of them counts?");
     ManualScheduler scheduler;

@@ -76,7 +76,9 @@ TEST(Ex3_2_WakeWhenIdle, EightThreadsSendOnce) {
 }
 
 TEST(Ex3_2_WakeWhenIdle, BeginOfARunReadsWhatItOverwrites) {
-    Story story("one more wake comes between your look and your store: do you acquire from it?");
+    Story story(
+        "a wake may come between a look and a store, and a weak exchange may fail for no reason: "
+        "do you see what the last wake wrote, and begin all the same?");
     Machine machine;
     machine.wake();
     const int before = ScriptedAtomic<WakeState>::updates;
@@ -299,6 +301,15 @@ TEST(Ex3_4_Done, WithdrawingSucceedsOnlyFromIdle) {
     story.expect("finish_if_idle() after a wake()", false, scheduled.finish_if_idle());
     story.expect("its state", WakeState::scheduled, scheduled.state());
     story.expect("begin_run()", true, scheduled.begin_run());
+}
+
+TEST(Ex3_4_Done, NobodyEndsItTwice) {
+    Story story("it has ended already: is it this call that has ended it?");
+    Machine machine;
+    machine.finish();
+    story.step("finish(), and then finish_if_idle()");
+    story.expect("this call has ended it", false, machine.finish_if_idle());
+    story.expect("its state", WakeState::done, machine.state());
 }
 
 TEST(Ex3_4_Done, WakeAndWithdrawalAgreeOnWhoWasFirst) {

@@ -32,7 +32,8 @@ def hint_command(arguments: list[str]) -> int:
         raise WorkshopError(f"{relative(chapter)} has no hint for {exercise}")
     tier = int(arguments[1]) if len(arguments) > 1 and arguments[1].isdigit() else 1
     if tier < 1 or tier > len(hints):
-        raise WorkshopError(f"{exercise} has {len(hints)} hints", f"./workshop hint {exercise} 1")
+        raise WorkshopError(f"the last hint of {exercise} is number {len(hints)}",
+                            f"./workshop hint {exercise} {len(hints)}")
     summary, text = hints[tier - 1]
     say(bold(f"{exercise}, hint {tier} of {len(hints)}: {summary}") + f"\n\n{text}\n")
     if tier < len(hints):

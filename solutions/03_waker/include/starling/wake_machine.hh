@@ -88,11 +88,11 @@ class WakeMachine {
         // END 3.3
     }
 
-    /// Owner: ends it unless a wake was first. \return whether it is done now
+    /// Owner: ends it unless a wake was first. \return whether this call has ended it
     bool finish_if_idle() noexcept {
         // BEGIN 3.4: done state
-        //| idle → done: true. From any other state nothing happens: a wake is on its way, false.
-        //| No memory is handed over here.
+        //| idle → done: true. From any other state nothing happens: false, because a wake is on its
+        //| way, or it had ended before. No memory is handed over here.
         //= return todo_soft("3.4", "WakeMachine::finish_if_idle", false);
         WakeState expected = WakeState::idle;
         return word_.compare_exchange_strong(expected, WakeState::done, std::memory_order_relaxed);
@@ -102,7 +102,7 @@ class WakeMachine {
     /// Owner: the target is gone. From any state, for ever.
     void finish() noexcept {
         // BEGIN 3.4: done state
-        //| From any state to done.
+        //| From any state to done. No memory is handed over here either, and nothing is asked.
         //= return todo_soft("3.4", "WakeMachine::finish");
         word_.store(WakeState::done, std::memory_order_relaxed);
         // END 3.4

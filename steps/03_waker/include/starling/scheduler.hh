@@ -107,8 +107,8 @@ class ManualScheduler final : public Scheduler {
     /// if the last batch allowed did that
     bool run_until_idle(std::size_t batches_max = 1'000'000) {
         // BEGIN 3.1: manual scheduler
-        // One batch after the other, until one runs nothing, but no more than `batches_max`. The
-        // last one may have emptied both queue and inbox.
+        // One batch after the other, until one runs nothing (it had looked into the inbox, so that is
+        // idle), but no more than `batches_max`. The last one may have emptied both queue and inbox.
         todo("3.1", "ManualScheduler::run_until_idle");
         // END 3.1
     }

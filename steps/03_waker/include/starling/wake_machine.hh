@@ -68,11 +68,11 @@ class WakeMachine {
         // END 3.3
     }
 
-    /// Owner: ends it unless a wake was first. \return whether it is done now
+    /// Owner: ends it unless a wake was first. \return whether this call has ended it
     bool finish_if_idle() noexcept {
         // BEGIN 3.4: done state
-        // idle → done: true. From any other state nothing happens: a wake is on its way, false.
-        // No memory is handed over here.
+        // idle → done: true. From any other state nothing happens: false, because a wake is on its
+        // way, or it had ended before. No memory is handed over here.
         return todo_soft("3.4", "WakeMachine::finish_if_idle", false);
         // END 3.4
     }
@@ -80,7 +80,7 @@ class WakeMachine {
     /// Owner: the target is gone. From any state, for ever.
     void finish() noexcept {
         // BEGIN 3.4: done state
-        // From any state to done.
+        // From any state to done. No memory is handed over here either, and nothing is asked.
         return todo_soft("3.4", "WakeMachine::finish");
         // END 3.4
     }

@@ -93,6 +93,18 @@ TEST(Ex5_2_Cascade, TimerBeyondTheHighestLevelFiresOnItsTick) {
         "who looks through those that did not fit, and where do they go that still do not?");
 }
 
+TEST(Ex5_2_Cascade, TimerBehindTheWholeTurnOfAllLevelsFiresOnItsTick) {
+    Story story(
+        "the hand is in the middle of a turn of the highest level: when does the next begin?");
+    const Duration turn = 1ms * (std::int64_t{1} << 32);
+    WheelBed bed;
+    bed.advance_to(turn / 2);
+    bed.arm('A', turn + 10ms);
+    story.step("half of 2^32 ms are over, arm A for 10 ms behind the whole");
+    story.expect("advance to 1 ms before: fires", std::string("-"), bed.advance_to(turn + 9ms));
+    story.expect("advance to that time: fires", std::string("A"), bed.advance_to(turn + 10ms));
+}
+
 TEST(Ex5_2_Cascade, EveryTickOfTwoTurnsFires) {
     Story story("is there a tick at which the hand forgets to stop?");
     WheelBed bed;

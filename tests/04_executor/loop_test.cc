@@ -159,7 +159,8 @@ int polls_until_stuck(Duration spin, Duration of_a_poll) {
 }
 
 TEST(Ex4_3_Loop, SpinEndsWhenItsTimeIsOver) {
-    Story story("how long has it been spinning: what do you compare, and who moves that on?");
+    Story story(
+        "how long has it been spinning, if at all: what do you compare, and who moves that on?");
     const int polls = polls_until_stuck(20us, 1us);
     story.step("nothing is queued, nothing will come; spin is 20 us, a poll takes 1 us");
     story.step("it was polled " + std::to_string(polls) + " times");

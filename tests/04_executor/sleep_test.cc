@@ -175,7 +175,10 @@ TEST(Ex4_3_End, ExecutorMayEndWhileOthersStillWake) {
 }
 
 TEST(Ex4_5_Sleep, NobodySleepsWhenASourceRefuses) {
-    Story story("one has found work after all: who has been told that the loop sleeps?");
+    Story story(
+        "one has found work after all: who has been told that the loop sleeps, and who is asked "
+        "for a "
+        "deadline that may still change?");
     ScriptedParker parker;
     Log log;
     Hold hold;

@@ -263,7 +263,7 @@ TEST(Ex4_2_Spawn, LiveTasksHaveNames) {
     auto a = executor.spawn(hold_and_return(first, 1), {.name = "alpha"});
     auto b = executor.spawn(hold_and_return(second, 2), {.name = "beta"});
     run_turns(executor);
-    EXPECT_EQ(executor.live_task_names(), "beta, alpha");
+    EXPECT_EQ(executor.live_task_names(), "beta, alpha") << "newest first";
     EXPECT_EQ(executor.live_task_names(1), "beta and 1 more");
     EXPECT_STREQ(a.context().name(), "alpha");
     let_go(executor, first);

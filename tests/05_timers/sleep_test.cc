@@ -58,6 +58,32 @@ TEST(Ex5_4_Sleep, CountsFromTheCallEvenLateInATurn) {
     });
 }
 
+/// Time passes between any two looks at it.
+class RestlessClock final : public Clock {
+  public:
+    TimePoint now() const noexcept override { return now_ += 300us; }
+
+  private:
+    mutable TimePoint now_{1h};
+};
+
+TEST(Ex5_4_Sleep, EndsWhenTheTimeOfTheTurnHasCome) {
+    Story story("there is the clock, and the time of this turn: which one does everybody see?");
+    RestlessClock clock;
+    Executor executor({.clock = &clock, .spin = Duration::max()});
+    TimerService timers(executor);
+    int early = 0;
+    executor.block_on([&]() -> Task<> {
+        for (int i = 0; i < 20; ++i) {
+            SleepOperation nap = sleep(2ms);
+            co_await nap;
+            if (executor.now() < nap.deadline()) ++early;
+        }
+    });
+    story.step("twenty naps under a clock that moves on with every look at it");
+    story.expect("how often the executor's now() was before the deadline", 0, early);
+}
+
 TEST(Ex5_4_Sleep, OfNoTimeDoesNotWait) {
     Story story("what does ready() say about a deadline that has passed?");
     TimerBed bed;

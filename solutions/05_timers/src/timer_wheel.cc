@@ -54,7 +54,7 @@ TimerWheel::Stop TimerWheel::next_stop() {
     // BEGIN 5.2: cascade
     //| The next slot at which the hand has to stop, and the tick at which it begins. Every occupied
     //| slot of a level comes before every one of the level above it. The overflow list is looked
-    //| through whenever the highest wheel has made a whole turn. {kNever, 0, nullptr} if nothing is armed.
+    //| through whenever a turn of the highest wheel ends. {kNever, 0, nullptr} if nothing is armed.
     //= todo("5.2", "TimerWheel::next_stop");
     for (int level = 0; level < kLevels; ++level) {
         const int slot = first_slot(level);

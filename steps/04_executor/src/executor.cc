@@ -87,7 +87,8 @@ bool Executor::anything_can_happen() const noexcept {
 void Executor::spin(const std::function<bool()>& done) {
     // BEGIN 4.3: the loop
     // Poll the sources as long as nothing is queued and it is not done, for no longer than options_.spin,
-    // counted from `now_`, which polling moves on. Zero: not at all. Duration::max(): without a limit.
+    // counted from `now_`, which polling moves on. Zero: not at all. Duration::max(): without a limit, and so
+    // without an end where nothing can happen any more.
     todo("4.3", "Executor::spin");
     // END 4.3
 }

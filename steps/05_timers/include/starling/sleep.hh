@@ -36,7 +36,8 @@ class [[nodiscard]] SleepOperation : public StoppableWait<SleepOperation>, priva
     bool ready() {
         renew();
         // BEGIN 5.4: sleep
-        // Whether the deadline has passed already.
+        // Whether the deadline has passed already. Ask this thread's TimerService, as `sleep` does
+        // below.
         todo("5.4", "SleepOperation::ready");
         // END 5.4
     }

@@ -61,7 +61,7 @@ TEST(Ex5_4_Sleep, CountsFromTheCallEvenLateInATurn) {
 /// Time passes between any two looks at it.
 class RestlessClock final : public Clock {
   public:
-    TimePoint now() const noexcept override { return now_ += 300us; }
+    TimePoint now() const noexcept override { return now_ += 70us; }
 
   private:
     mutable TimePoint now_{1h};
@@ -74,13 +74,13 @@ TEST(Ex5_4_Sleep, EndsWhenTheTimeOfTheTurnHasCome) {
     TimerService timers(executor);
     int early = 0;
     executor.block_on([&]() -> Task<> {
-        for (int i = 0; i < 20; ++i) {
-            SleepOperation nap = sleep(2ms);
+        for (int i = 0; i < 200; ++i) {
+            SleepOperation nap = sleep(2ms + i * 10us);
             co_await nap;
             if (executor.now() < nap.deadline()) ++early;
         }
     });
-    story.step("twenty naps under a clock that moves on with every look at it");
+    story.step("two hundred naps under a clock that moves on with every look at it");
     story.expect("how often the executor's now() was before the deadline", 0, early);
 }
 

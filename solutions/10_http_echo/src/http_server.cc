@@ -26,8 +26,9 @@ Task<> HttpConnection::operator()() {
         // Idle for too long, gone, or too slow to take its answer: there is nobody to tell.
         goes_on = true;
     }
-    ending_ = true;  // Nobody has to tell it to.
-    if (goes_on || context_->stop_requested()) {
+    // It is ending, and nobody has to tell it to.
+    const bool stopped = std::exchange(context_, nullptr)->stop_requested();
+    if (goes_on || stopped) {
         co_await stream_.close();
     } else {
         co_await stream_.close_gracefully(shared_.limits.linger);

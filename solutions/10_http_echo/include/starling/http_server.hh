@@ -55,11 +55,13 @@ class HttpConnection final : public ListLink {
     /// The server stops: if this is between two requests, it ends as soon as it has looked once
     /// more.
     void end_if_idle() {
-        if (session_ == nullptr && !ending_) wait_for(Duration::zero());
+        if (session_ == nullptr && context_ != nullptr) wait_for(Duration::zero());
     }
 
     /// Cuts it off, whatever it does. \pre it has begun
-    void abort() { ending_ ? wait_for(Duration::zero()) : void(context_->request_stop()); }
+    void abort() {
+        context_ == nullptr ? wait_for(Duration::zero()) : void(context_->request_stop());
+    }
 
   private:
     static constexpr std::size_t kFreeMax = 256;  // Sessions.
@@ -68,9 +70,8 @@ class HttpConnection final : public ListLink {
     HttpConnections& shared_;  // Borrows: the server's.
     Gate::Holder inside_;
     TcpStream stream_;
-    Context* context_ = nullptr;            // Borrows: the task's.
+    Context* context_ = nullptr;            // Borrows: the task's. Null: it has only to be closed.
     std::unique_ptr<HttpSession> session_;  // Null: idle, or ending.
-    bool ending_ = false;                   // It has only to be closed.
 };
 
 /// \endcond

@@ -41,7 +41,7 @@ class StreamDeadline final : private Continuation, public Pooled {
     /// See `set`.
     TimePoint deadline() const noexcept { return deadline_; }
     /// What begins next waits in this context, which may be null. Borrows: until `end`.
-    void set_context(const Context* context) noexcept { context_ = context; }
+    using Continuation::set_context;
     /// `op` is about to start: it has a `stop()`. If its time is over already, it learns so with
     /// the next poll. Borrows: until `end`.
     template <class Op>
@@ -52,7 +52,8 @@ class StreamDeadline final : private Continuation, public Pooled {
         // END 8.4
     }
     /// `op` has ended, or goes.
-    void end([[maybe_unused]] const void* op) noexcept {
+    void end(const void* op) noexcept {
+        if (op_ == op) set_context(nullptr);
         // BEGIN 8.4: nobody waits
         // Forget it. Another may have begun since: that one still waits.
         // END 8.4
@@ -75,7 +76,7 @@ class StreamDeadline final : private Continuation, public Pooled {
     void resume() noexcept override {
         if (released_) return delete this;
         if (op_ == nullptr || try_service<TimerService>() == nullptr) return;
-        if (context_ != nullptr && context_->stop_requested()) return;  // That came first.
+        if (context() != nullptr && context()->stop_requested()) return;  // That came first.
         // BEGIN 8.4: the timer has fired
         // Whoever waits is `late_`: ask it to stop (`stop_(op_)`). It goes on when it has ended, not
         // here: it may have been faster. But if the deadline has moved away in the meantime, it still has
@@ -94,8 +95,7 @@ class StreamDeadline final : private Continuation, public Pooled {
 
     TimePoint deadline_ = kNever;
     Timer timer_;
-    void* op_ = nullptr;                // Borrows: until `end`. What waits.
-    const Context* context_ = nullptr;  // Borrows: until `end`. Where it waits.
+    void* op_ = nullptr;  // Borrows: until `end`. What waits.
     [[maybe_unused]] void (*stop_)(void* op) noexcept = nullptr;  // Unused until 8.4.
     bool late_ = false;
     bool released_ = false;

@@ -107,8 +107,8 @@ class RequestParser {
 
     /// What is known of the head: all of it once `parse` has returned true. Until `reset`.
     const RequestHead& head() const noexcept { return head_; }
-    /// How many of the bytes belong to the head, the empty line included, and the one that may
-    /// come before it. \pre complete
+    /// How many of the bytes belong to the head, the empty line at its end included, and those that
+    /// may come before it. \pre complete
     std::size_t head_bytes() const noexcept { return head_bytes_; }
 
     /// The head's first byte is at `base` now, and the others behind it.

@@ -1,7 +1,8 @@
 """solutions/ -> steps/: blanks the regions, never overwrites what a person wrote.
 
-Each step has a `.generated.json`: the exercises with file and function, and a hash of every file as
-it was generated. A file whose hash differs was edited; it is not ours to overwrite.
+Each step has a `.generated.json`: the exercises with the file, title and function of every region
+(a declaration has no stub, so no function), and a hash of every file as it was generated. A file whose
+hash differs was edited; it is not ours to overwrite.
 """
 from __future__ import annotations
 
@@ -41,22 +42,17 @@ def sources_of(directory: Path) -> list[Source]:
 def make_step(layer: str, mode: str = "step", solutions: Path = SOLUTIONS) -> Step:
     directory = solutions / layer
     files: dict[str, str] = {}
-    exercises: dict[str, dict] = {}
+    exercises: dict[str, list] = {}
     for source in sources_of(directory):
         name = source.path.relative_to(directory).as_posix()
         files[name] = source.render(mode)
         for region in source.regions:
-            _describe(exercises, region, name)
+            place = [name, region.title, region.function]
+            exercises.setdefault(region.exercise, []).append(place)
     exercises = dict(sorted(exercises.items(), key=lambda e: exercise_key(e[0])))
     manifest = {"exercises": exercises,
                 "files": {name: digest(text) for name, text in files.items()}}
     return Step(layer, files, manifest)
-
-
-def _describe(exercises: dict, region: Region, name: str) -> None:
-    entry = exercises.setdefault(region.exercise, {"title": region.title, "places": []})
-    if region.function and [name, region.function] not in entry["places"]:
-        entry["places"].append([name, region.function])
 
 
 def exercise_key(exercise: str) -> tuple[int, int]:

@@ -8,15 +8,19 @@ from .common import STEPS, WorkshopError, bold, layer_of, relative, say
 DETAILS = re.compile(r"<details>\s*<summary>(.*?)</summary>\s*(.*?)\s*</details>", re.S)
 
 
+def section_of(chapter: str, exercise: str) -> tuple[str, str]:
+    """Title and text of the exercise's section; empty if there is none."""
+    heading = re.search(rf"^(#+)[^\n#]*\b{re.escape(exercise)}\b[ ]*([^\n]*)$", chapter, re.M)
+    if not heading:
+        return "", ""
+    rest = chapter[heading.end():]
+    end = re.search(rf"^#{{1,{len(heading[1])}}} ", rest, re.M)
+    return heading[2], rest[:end.start()] if end else rest
+
+
 def hints_of(chapter: str, exercise: str) -> list[tuple[str, str]]:
     """(summary, text) of every collapsed block in the exercise's section."""
-    heading = re.search(rf"^(#+)[^\n#]*\b{re.escape(exercise)}\b[^\n]*$", chapter, re.M)
-    if not heading:
-        return []
-    rest = chapter[heading.end():]
-    level = len(heading[1])
-    end = re.search(rf"^#{{1,{level}}} ", rest, re.M)
-    section = rest[:end.start()] if end else rest
+    _, section = section_of(chapter, exercise)
     return [(summary.strip(), text.strip()) for summary, text in DETAILS.findall(section)]
 
 

@@ -11,6 +11,7 @@ from .builds import Tree, first_errors, workshop_tree
 from .cases import SENTENCE, Case, Result, list_cases, run_cases
 from .common import (LAYERS, STEPS, WorkshopError, bold, green, present_layers, red, relative, say)
 from .generate import exercise_key, read_manifest
+from .hint import section_of
 from .output import said
 
 RESULTS = ".workshop-results.json"
@@ -125,10 +126,10 @@ def next_thing(step: Step) -> str:
         failing = [r for r in step.results if not r.ok and r.case.exercise == exercise_key(exercise)]
         if not failing:
             continue
-        entry = step.manifest.get(exercise, {"title": "", "places": []})
-        places = _still_blank(step, exercise) or [
-            f"{relative(STEPS / step.layer / name)}  {function}" for name, function in entry["places"]]
-        lines = [f"Next: {bold('exercise ' + exercise)}, {entry['title']}", *("  in " + p for p in places)]
+        chapter = STEPS / step.layer / "README.md"
+        title = section_of(chapter.read_text(), exercise)[0] if chapter.exists() else ""
+        lines = [f"Next: {bold('exercise ' + exercise)}, {title}"]
+        lines += ["  in " + place for place in places_of(step, exercise)]
         lines.append(f"  first red case: {failing[0].case.name}")
         lines.append(f"  read \"{exercise}\" in {relative(STEPS / step.layer)}/README.md; "
                      f"check with ./workshop {step.number}")
@@ -137,18 +138,21 @@ def next_thing(step: Step) -> str:
     return f"Next: {step.layer}, where {failing[0]} is red; ./workshop {step.number} shows why"
 
 
-def _still_blank(step: Step, exercise: str) -> list[str]:
-    """Where the stubs of an exercise are now, with line numbers."""
-    found = []
-    pattern = re.compile(r'\btodo(?:_soft)?(?:<[^("]*>)?\(\s*"' + re.escape(exercise) + r'",\s*"([^"]+)"')
-    for path in sorted((STEPS / step.layer).rglob("*")):
-        if path.suffix not in (".hh", ".cc"):
-            continue
-        for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
-            stub = pattern.search(line)
-            if stub:
-                found.append(f"{relative(path)}:{number}  {stub[1]}")
-    return found
+def places_of(step: Step, exercise: str) -> list[str]:
+    """Where there is something left to write: the stubs that are still there, and declarations, of
+    which nobody can tell whether they are complete. All places if no stub is left."""
+    left, done = [], []
+    for name, title, function in step.manifest.get(exercise, []):
+        path = STEPS / step.layer / name
+        lines = path.read_text(errors="replace").splitlines() if path.exists() else []
+        region = f"// BEGIN {exercise}: {title}"
+        begin = next((n for n, line in enumerate(lines, 1) if line.strip() == region), 0)
+        stub = re.compile(rf'\btodo(_soft)?\b.*"{re.escape(exercise)}", "{re.escape(function)}"')
+        blank = next((n for n, line in enumerate(lines, 1) if stub.search(line)), 0)
+        line = f":{blank or begin}" if blank or begin else ""
+        place = f"{relative(path)}{line}  {function or title}"
+        (left if blank or not function else done).append((place, blank))
+    return [place for place, _ in (left if any(blank for _, blank in left) else left + done)]
 
 
 def main(yes: bool) -> int:

@@ -2,13 +2,14 @@
 import contextlib
 import io
 import sys
+import tempfile
 import unittest
 import unittest.mock
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 
-from workshop_lib import cases  # noqa: E402
+from workshop_lib import cases, progress  # noqa: E402
 from workshop_lib.cases import Case, Result  # noqa: E402
 from workshop_lib.common import ROOT  # noqa: E402
 from workshop_lib.output import said  # noqa: E402
@@ -46,6 +47,23 @@ class Said(unittest.TestCase):
         self.assertEqual(places, sorted(places))
         self.assertIn("too early", text)
         self.assertNotIn("too late", text, "a later exercise may be red for the same reason")
+
+    def test_what_is_left_to_write_is_named_declarations_too(self):
+        with tempfile.TemporaryDirectory() as directory:
+            steps = Path(directory)
+            (steps / "05_timers").mkdir()
+            (steps / "05_timers" / "a.hh").write_text(
+                '// BEGIN 5.1: the fields\n// END 5.1\n// BEGIN 5.1: place\nint x = 1;\n// END 5.1\n'
+                '// BEGIN 5.1: fire\ntodo("5.1", "Timer::fire");\n// END 5.1\n')
+            step = Step("05_timers")
+            step.manifest = {"5.1": [["a.hh", "the fields", ""], ["a.hh", "place", "Timer::place"],
+                                     ["a.hh", "fire", "Timer::fire"]]}
+            with unittest.mock.patch.object(progress, "STEPS", steps):
+                places = [place.rpartition("a.hh")[2] for place in progress.places_of(step, "5.1")]
+                self.assertEqual(places, [":1  the fields", ":7  Timer::fire"])
+                (steps / "05_timers" / "a.hh").write_text("// All of it written.\n")
+                places = [place.rpartition("a.hh")[2] for place in progress.places_of(step, "5.1")]
+                self.assertEqual(places, ["  the fields", "  Timer::place", "  Timer::fire"])
 
     def test_cases_behind_two_that_hang_have_less_time(self):
         given = []

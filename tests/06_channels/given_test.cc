@@ -1,6 +1,6 @@
-// What is given in this step and stands in the line of 6.2: semaphore, mutex, gate, oneshot. A case
-// that nobody waits in passes on blank stubs (Given6); the others belong to 6.2, those with a stop
-// to 6.4.
+// What is given in this step: oneshot; and semaphore, mutex and gate, which stand in the line of
+// 6.2. A case that nobody stands in line in passes on blank stubs (Given6); the others belong to
+// 6.2, those with a stop to 6.4.
 #include <gtest/gtest.h>
 #include <memory>
 #include <optional>
@@ -204,7 +204,7 @@ TEST(Given6_Gate, NobodyInsideMeansNoWaiting) {
     EXPECT_EQ(close.resumed(), 0);
 }
 
-TEST(Ex6_2_Oneshot, ValueArrivesInEitherOrder) {
+TEST(Given6_Oneshot, ValueArrivesInEitherOrder) {
     auto [tx, rx] = oneshot<std::unique_ptr<int>>();
     EXPECT_TRUE(bool(tx.send(std::make_unique<int>(1))));
     ASSERT_TRUE(rx.ready());
@@ -218,7 +218,7 @@ TEST(Ex6_2_Oneshot, ValueArrivesInEitherOrder) {
     EXPECT_EQ(later.finish().value_or(-1), 2);
 }
 
-TEST(Ex6_2_Oneshot, ReceiverLearnsThatTheSenderWentAway) {
+TEST(Given6_Oneshot, ReceiverLearnsThatTheSenderWentAway) {
     testing_support::Waiter waiter;
     std::optional<OneshotSender<int>> tx(std::in_place);
     OneshotReceiver<int> rx(*tx);
@@ -262,7 +262,7 @@ TEST(Given6_Oneshot, SenderThatIsReplacedHangsUp) {
     EXPECT_EQ(other_rx.finish().value_or(-1), 6);
 }
 
-TEST(Ex6_2_Oneshot, ShieldedReceiverGoesWithItsTask) {
+TEST(Given6_Oneshot, ShieldedReceiverGoesWithItsTask) {
     bool gone = false;
     {
         Executor executor;
@@ -281,7 +281,7 @@ TEST(Ex6_2_Oneshot, ShieldedReceiverGoesWithItsTask) {
     EXPECT_TRUE(gone);
 }
 
-TEST(Ex6_2_Oneshot, ReceiverMayBeDestroyedWhileItWaits) {
+TEST(Given6_Oneshot, ReceiverMayBeDestroyedWhileItWaits) {
     testing_support::Waiter waiter;
     OneshotSender<int> tx;
     {
@@ -293,7 +293,7 @@ TEST(Ex6_2_Oneshot, ReceiverMayBeDestroyedWhileItWaits) {
     EXPECT_EQ(waiter.resumed, 0) << "nobody waits any more";
 }
 
-TEST(Ex6_4_Oneshot, StoppedReceiverCanBeAwaitedAgain) {
+TEST(Given6_Oneshot, StoppedReceiverCanBeAwaitedAgain) {
     auto [tx, rx] = oneshot<int>();
     Context context;
     testing_support::Waiter waiter;
@@ -306,7 +306,7 @@ TEST(Ex6_4_Oneshot, StoppedReceiverCanBeAwaitedAgain) {
     EXPECT_EQ(rx.finish().value_or(-1), 5);
 }
 
-TEST(Ex6_4_Oneshot, ValueThatComesAfterTheStopButBeforeTheAwaiterRunsCounts) {
+TEST(Given6_Oneshot, ValueThatComesAfterTheStopButBeforeTheAwaiterRunsCounts) {
     ScriptedPost posts;
     auto [tx, rx] = oneshot<int>();
     Context context;

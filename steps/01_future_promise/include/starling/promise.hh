@@ -39,6 +39,9 @@ class Promise {
         return Future<T>(*this);
     }
 
+    /// Whether there is a future that still has no result. O(1).
+    bool wanted() const noexcept { return future_ != nullptr; }
+
     /// Brings the value. Nothing happens if the future is gone. Whoever waits may run, and destroy
     /// this promise, before `set_value` returns.
     /// \throws FutureError already_satisfied, or no_state; what T's constructor throws: the promise

@@ -121,6 +121,8 @@ class FutureOperation : public StoppableWait<FutureOperation<T>> {
   public:
     /// Takes the future over.
     explicit FutureOperation(Future<T>&& future) : future_(std::move(future)) {}
+    /// Awaits the future of this one.
+    explicit FutureOperation(Promise<T>& promise) : future_(promise.get_future()) {}
 
     /// A future that has no promise is ready to say so: `finish` throws.
     bool ready() const noexcept {

@@ -153,6 +153,9 @@ class Promise {
         return Future<T>(state_);
     }
 
+    bool wanted() const noexcept {
+        return state_ != nullptr && state_->promised && state_->awaited;
+    }
     template <class U = T>
         requires(!std::is_void_v<T>)
     void set_value(U&& value) {

@@ -53,26 +53,6 @@ namespace detail {
 /// take turns, each begins at all of its branches equally often.
 inline constinit thread_local std::uint32_t select_turn = 0;
 
-/// An operation, and what is posted when it ends. Its context is its owner, from the start on.
-template <class Owner, class Op>
-class Branch : public Continuation {
-  public:
-    explicit Branch(Op&& operation) : op(std::forward<Op>(operation)) {}
-
-    /// What became of it. If it was never started, it has won or is as good as stopped.
-    void finish_into(auto& outcome, bool won) noexcept {
-        if (!won && (context() == nullptr || op.stopped())) return outcome.set_stopped();
-        outcome.set_result_of([this]() -> decltype(auto) { return op.finish(); });
-    }
-
-    Op op;
-
-  private:
-    void resume() noexcept override {
-        static_cast<Owner*>(context())->on_ended(*this, op.stopped());
-    }
-};
-
 }  // namespace detail
 
 /// Awaits the first of several operations, and keeps what the others have got.
@@ -82,6 +62,21 @@ template <class... Ops>
 class [[nodiscard]] SelectOperation : private BranchContext {
     static constexpr std::size_t kCount = sizeof...(Ops);
     static_assert(kCount > 0, "a select without a branch would never end");
+
+    /// An operation, and what is posted when it ends. Its context is this select, from the start on.
+    template <class Op>
+    struct Branch : Continuation {
+        explicit Branch(Op&& operation) : op(std::forward<Op>(operation)) {}
+        void resume() noexcept override {
+            static_cast<SelectOperation*>(context())->on_ended(*this, op.stopped());
+        }
+        /// What became of it. If it was never started, it has won or is as good as stopped.
+        void finish_into(auto& outcome, bool won) noexcept {
+            if (!won && (context() == nullptr || op.stopped())) return outcome.set_stopped();
+            outcome.set_result_of([this]() -> decltype(auto) { return op.finish(); });
+        }
+        Op op;
+    };
 
   public:
     /// What awaiting it gives: who won, and a slot per branch.
@@ -158,9 +153,6 @@ class [[nodiscard]] SelectOperation : private BranchContext {
     }
 
   private:
-    template <class, class>
-    friend class detail::Branch;
-
     /// `branch` has ended.
     void on_ended(Continuation& branch, bool stopped) noexcept {
         // BEGIN 6.5: select
@@ -179,7 +171,7 @@ class [[nodiscard]] SelectOperation : private BranchContext {
         // END 6.5
     }
 
-    std::tuple<detail::Branch<SelectOperation, Ops>...> branches_;
+    std::tuple<Branch<Ops>...> branches_;
     Continuation* outer_ = nullptr;  // Borrows: it owns this operation.
     std::size_t first_ = 0;
     bool biased_;

@@ -11,6 +11,7 @@
 // Affinity: owner shard.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <starling/context.hh>
@@ -63,7 +64,8 @@ class [[nodiscard]] SelectOperation : private BranchContext {
     static constexpr std::size_t kCount = sizeof...(Ops);
     static_assert(kCount > 0, "a select without a branch would never end");
 
-    /// An operation, and what is posted when it ends. Its context is this select, from the start on.
+    /// An operation, and what is posted when it ends. Its context is this select, from the start
+    /// on.
     template <class Op>
     struct Branch : Continuation {
         explicit Branch(Op&& operation) : op(std::forward<Op>(operation)) {}
@@ -127,9 +129,9 @@ class [[nodiscard]] SelectOperation : private BranchContext {
         if (stopped()) throw Cancelled{};
         Result result;
         [&]<std::size_t... Is>(std::index_sequence<Is...>) {
-            ((&std::get<Is>(branches_) == winner() ? void(result.index_ = Is) : void()), ...);
-            (std::get<Is>(branches_).finish_into(result.template slot<Is>(), Is == result.index_),
-             ...);
+            const bool won[] = {&std::get<Is>(branches_) == winner()...};
+            result.index_ = std::find(won, won + kCount, true) - won;
+            (std::get<Is>(branches_).finish_into(result.template slot<Is>(), won[Is]), ...);
         }(std::index_sequence_for<Ops...>{});
         return result;
     }
@@ -140,7 +142,10 @@ class [[nodiscard]] SelectOperation : private BranchContext {
     void in_turn(F f) {
         for (std::size_t turn = 0; turn < kCount; ++turn) {
             std::size_t skip = (first_ + turn) % kCount;
-            std::apply([&](auto&... each) { ((skip-- == 0 ? f(each) : void()), ...); }, branches_);
+            const auto visit = [&](auto& branch) {
+                if (skip-- == 0) f(branch);
+            };
+            std::apply([&](auto&... each) { (visit(each), ...); }, branches_);
         }
     }
     /// The branch that has won; null as long as none has.
@@ -207,7 +212,7 @@ class [[nodiscard]] WhenAnyOperation : public SelectOperation<First, Rest...> {
 /// waits until they have ended. Several that are ready have the same chance. `auto r = co_await
 /// select(rx.recv(), sleep(1s)); if (r.index() == 0) use(r.take<0>());` \return Selected: the index
 /// of the winner and a slot per branch \throws Cancelled if the task is stopped before any branch
-/// has ended. O(branches), no allocation.
+/// has ended. No allocation. O(branches²), for it counts off whose turn it is; meant for a few.
 template <class... As>
 auto select(As&&... awaitables) {
     return SelectOperation<OperationOf<As&&>...>(false,

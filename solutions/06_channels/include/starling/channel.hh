@@ -32,7 +32,8 @@ class Sender {
     Sender() = default;
     /// For `channel`: one more sender of `state`.
     explicit Sender(detail::ChannelState<T>& state) noexcept : state_(&state) {
-        ++state.senders, ++state.refs;
+        ++state.senders;
+        ++state.refs;
     }
     /// A further sender of the same channel; holds none if `other` holds none.
     Sender(const Sender& other) noexcept {

@@ -11,6 +11,7 @@
 // Affinity: owner shard.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <starling/context.hh>
@@ -54,26 +55,6 @@ namespace detail {
 /// take turns, each begins at all of its branches equally often.
 inline constinit thread_local std::uint32_t select_turn = 0;
 
-/// An operation, and what is posted when it ends. Its context is its owner, from the start on.
-template <class Owner, class Op>
-class Branch : public Continuation {
-  public:
-    explicit Branch(Op&& operation) : op(std::forward<Op>(operation)) {}
-
-    /// What became of it. If it was never started, it has won or is as good as stopped.
-    void finish_into(auto& outcome, bool won) noexcept {
-        if (!won && (context() == nullptr || op.stopped())) return outcome.set_stopped();
-        outcome.set_result_of([this]() -> decltype(auto) { return op.finish(); });
-    }
-
-    Op op;
-
-  private:
-    void resume() noexcept override {
-        static_cast<Owner*>(context())->on_ended(*this, op.stopped());
-    }
-};
-
 }  // namespace detail
 
 /// Awaits the first of several operations, and keeps what the others have got.
@@ -83,6 +64,22 @@ template <class... Ops>
 class [[nodiscard]] SelectOperation : private BranchContext {
     static constexpr std::size_t kCount = sizeof...(Ops);
     static_assert(kCount > 0, "a select without a branch would never end");
+
+    /// An operation, and what is posted when it ends. Its context is this select, from the start
+    /// on.
+    template <class Op>
+    struct Branch : Continuation {
+        explicit Branch(Op&& operation) : op(std::forward<Op>(operation)) {}
+        void resume() noexcept override {
+            static_cast<SelectOperation*>(context())->on_ended(*this, op.stopped());
+        }
+        /// What became of it. If it was never started, it has won or is as good as stopped.
+        void finish_into(auto& outcome, bool won) noexcept {
+            if (!won && (context() == nullptr || op.stopped())) return outcome.set_stopped();
+            outcome.set_result_of([this]() -> decltype(auto) { return op.finish(); });
+        }
+        Op op;
+    };
 
   public:
     /// What awaiting it gives: who won, and a slot per branch.
@@ -124,9 +121,9 @@ class [[nodiscard]] SelectOperation : private BranchContext {
         if (stopped()) throw Cancelled{};
         Result result;
         [&]<std::size_t... Is>(std::index_sequence<Is...>) {
-            ((&std::get<Is>(branches_) == winner() ? void(result.index_ = Is) : void()), ...);
-            (std::get<Is>(branches_).finish_into(result.template slot<Is>(), Is == result.index_),
-             ...);
+            const bool won[] = {&std::get<Is>(branches_) == winner()...};
+            result.index_ = std::find(won, won + kCount, true) - won;
+            (std::get<Is>(branches_).finish_into(result.template slot<Is>(), won[Is]), ...);
         }(std::index_sequence_for<Ops...>{});
         return result;
     }
@@ -137,7 +134,10 @@ class [[nodiscard]] SelectOperation : private BranchContext {
     void in_turn(F f) {
         for (std::size_t turn = 0; turn < kCount; ++turn) {
             std::size_t skip = (first_ + turn) % kCount;
-            std::apply([&](auto&... each) { ((skip-- == 0 ? f(each) : void()), ...); }, branches_);
+            const auto visit = [&](auto& branch) {
+                if (skip-- == 0) f(branch);
+            };
+            std::apply([&](auto&... each) { (visit(each), ...); }, branches_);
         }
     }
     /// The branch that has won; null as long as none has.
@@ -149,9 +149,6 @@ class [[nodiscard]] SelectOperation : private BranchContext {
     }
 
   private:
-    template <class, class>
-    friend class detail::Branch;
-
     /// `branch` has ended.
     void on_ended(Continuation& branch, bool stopped) noexcept {
         // BEGIN 6.5: select
@@ -161,7 +158,7 @@ class [[nodiscard]] SelectOperation : private BranchContext {
         // END 6.5
     }
 
-    std::tuple<detail::Branch<SelectOperation, Ops>...> branches_;
+    std::tuple<Branch<Ops>...> branches_;
     Continuation* outer_ = nullptr;  // Borrows: it owns this operation.
     std::size_t first_ = 0;
     bool biased_;
@@ -195,7 +192,7 @@ class [[nodiscard]] WhenAnyOperation : public SelectOperation<First, Rest...> {
 /// waits until they have ended. Several that are ready have the same chance. `auto r = co_await
 /// select(rx.recv(), sleep(1s)); if (r.index() == 0) use(r.take<0>());` \return Selected: the index
 /// of the winner and a slot per branch \throws Cancelled if the task is stopped before any branch
-/// has ended. O(branches), no allocation.
+/// has ended. No allocation. O(branches²), for it counts off whose turn it is; meant for a few.
 template <class... As>
 auto select(As&&... awaitables) {
     return SelectOperation<OperationOf<As&&>...>(false,

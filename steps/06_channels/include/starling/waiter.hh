@@ -6,10 +6,13 @@
 //     granted   has what it wanted; is posted          nobody: a stop comes too late
 //     stopped   left the line empty-handed; is posted  ready, start: it is awaited again
 //
-// Channels, semaphores and gates differ in one function: `try_now` takes what the operation wants,
-// if it can be had. Whoever changes something calls `serve`, which takes it on behalf of those who
-// have waited longest, while they still sleep. So a newcomer cannot snatch what they were woken
-// for, and nobody is woken in vain: hand over, do not wake and retry.
+// An operation is asked two questions. `ready`, of a newcomer: can you have it at once, with nobody
+// before you? `try_now`, of the first in the line: it is your turn; if it is there, take it. That
+// is all in which channels, semaphores and gates differ.
+//
+// Whoever changes something calls `serve`, which asks those who have waited longest, and takes it
+// on their behalf while they still sleep. So a newcomer cannot snatch what they were woken for, and
+// nobody is woken in vain: hand over, do not wake and retry.
 //
 // Most operations never wait. What waiting takes, a place in two lists, is made when it is needed
 // (BM_Channel_SendRecv: 8.4 ns instead of 9.3).
@@ -26,8 +29,8 @@
 namespace starling {
 
 /// What all waiting operations of this layer share. \affinity owner shard
-/// \tparam Op derives from it. It has `ready()`; `try_now()`, which gets what it wants if it is its
-/// turn; and `line()`, in which it waits.
+/// \tparam Op derives from it. It has `ready()` and `try_now()`, see above, and `line()`, in which
+/// it waits.
 template <class Op>
 class Waiter {
     struct Place;

@@ -233,8 +233,7 @@ Task<> measure(Sharded<Site>& sites, SocketAddress address) {
 
 Task<> demo() {
     // Takes a free port that the shards then share; gone before the first client comes.
-    TcpListener reservation =
-        TcpListener::bind(SocketAddress::loopback(), {.reuse_address = true, .reuse_port = true});
+    TcpListener reservation = TcpListener::bind(SocketAddress::loopback(), {.reuse_port = true});
     const SocketAddress address = reservation.local_address();
     Sharded<Site> sites;
     co_await sites.start(&sites, address);

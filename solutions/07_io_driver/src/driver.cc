@@ -248,9 +248,8 @@ void WakeFd::drain() noexcept {
 
 /// Few buffers go round at first, so that they stay in the cache; more when the kernel ran out.
 void Driver::provide() noexcept {
-    for (; provided_ < provided_target_; ++provided_) {
+    for (; provided_ < provided_target_ && buffers_.available() > 0; ++provided_) {
         const std::uint32_t index = buffers_.take_index();
-        if (index == BufferPool::kNone) return;
         kernel_->provide(index, buffers_.memory(index));
     }
 }

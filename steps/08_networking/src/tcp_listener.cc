@@ -25,7 +25,7 @@ bool connection_failed(int error) noexcept {
 
 TcpListener TcpListener::bind(const SocketAddress& address, ListenOptions options) {
     OwnedFd fd = detail::open_socket(address, SOCK_STREAM);
-    detail::set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, options.reuse_address);
+    detail::set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1);
     detail::set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT, options.reuse_port);
     if (!address.is_unix()) detail::set_option(fd.get(), IPPROTO_TCP, TCP_NODELAY, options.nodelay);
     detail::checked("bind", ::bind(fd.get(), address.data(), address.size()));

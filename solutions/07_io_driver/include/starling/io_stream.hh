@@ -117,11 +117,6 @@ class Stream {
         op_->items.erase(op_->items.begin());
         return oldest;
     }
-    /// It becomes the oldest again.
-    void put_back(detail::StreamItem item) noexcept {
-        op_->items.insert(op_->items.begin(), std::move(item));
-    }
-
     /// Read-ahead and state. Null after a move.
     std::unique_ptr<detail::StreamOp, detail::StreamOp::Abandon> op_;
 };
@@ -135,8 +130,6 @@ class AcceptStream : public Stream {
         : Stream(listener, IoCode::accept_multi, backlog_max) {}
     /// The oldest connection; not valid if there is none.
     OwnedFd take() noexcept { return pop().connection; }
-    /// A connection that nobody wanted after all: it becomes the oldest again.
-    void give_back(OwnedFd connection) noexcept { put_back({std::move(connection), {}}); }
     /// -errno that ended the stream, 0 if none; reading clears it, and the next `wait` arms again.
     /// At -EMFILE and the like the caller pauses first, or it would spin.
     int take_error() noexcept { return std::exchange(op_->over, 0); }
@@ -153,7 +146,8 @@ class RecvStream : public Stream {
     PooledBuffer take() noexcept { return pop().bytes; }
     /// Bytes that nobody wanted after all: they become the oldest again. There may be none left.
     void give_back(PooledBuffer bytes) noexcept {
-        if (!bytes.empty()) put_back({OwnedFd(), std::move(bytes)});
+        if (bytes.empty()) return;
+        op_->items.insert(op_->items.begin(), detail::StreamItem{{}, std::move(bytes)});
     }
 
     /// The oldest bytes, in place; empty if there are none.

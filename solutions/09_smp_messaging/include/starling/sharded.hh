@@ -79,14 +79,11 @@ detail::InvokeOnAll<F> invoke_on_all(F f) {
     return {mailbox("invoke_on_all"), f};
 }
 
-/// One T per shard, made, used and destroyed there.
+/// One T per shard, made, used and destroyed there: from `start` on.
 /// \affinity as marked in the banner
 template <class T>
 class Sharded {
   public:
-    /// Not started.
-    Sharded() = default;
-    Sharded(const Sharded&) = delete;
     /// \pre stopped, or never started
     ~Sharded() {
         assert(instances_.empty() && "a Sharded was not stopped before it was destroyed");

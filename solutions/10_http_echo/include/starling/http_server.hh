@@ -93,8 +93,6 @@ class HttpServer {
     HttpServer(HttpHandler& handler, const HttpServerOptions& options);
     /// \pre stopped
     ~HttpServer();
-    HttpServer(const HttpServer&) = delete;
-    HttpServer& operator=(const HttpServer&) = delete;
 
     /// Where it listens, with the port that was chosen.
     SocketAddress local_address() const { return listener_.local_address(); }

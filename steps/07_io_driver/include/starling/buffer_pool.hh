@@ -23,8 +23,6 @@ namespace starling {
 /// Equal-sized buffers, made when they are first needed. \affinity owner shard
 class BufferPool {
   public:
-    static constexpr std::uint32_t kNone = ~0U;  ///< No buffer's number.
-
     /// At most `count` buffers of `bytes` each.
     BufferPool(std::uint32_t count, std::uint32_t bytes) : count_(count), bytes_(bytes) {}
     BufferPool(const BufferPool&) = delete;
@@ -38,10 +36,10 @@ class BufferPool {
         return {made_[index].get(), bytes_};
     }
 
-    /// A buffer's number, for a driver to lend to the kernel. kNone if all are out. O(1).
+    /// A buffer's number, for a driver to lend to the kernel. \pre some are available. O(1).
     std::uint32_t take_index() {
+        assert(available() > 0);
         if (free_.empty()) {
-            if (made_.size() == count_) return kNone;
             free_.push_back(static_cast<std::uint32_t>(made_.size()));
             made_.emplace_back(new std::byte[bytes_]);  // Not initialized: not touched yet.
         }

@@ -175,7 +175,6 @@ class OneShotOp : public IoOp, public StoppableWait<OneShotOp> {
     /// \param request code, data, size and flags, as IoOp takes them
     template <class... Request>
     explicit OneShotOp(IoFd& fd, Request... request) noexcept : IoOp(fd, request...) {}
-    OneShotOp(OneShotOp&&) noexcept = default;
     static constexpr int kPending = INT_MIN;  ///< It has not ended.
     int result_ = kPending;                   ///< ≥ 0 or -errno.
 

@@ -18,10 +18,9 @@ namespace starling {
 
 /// How to listen.
 struct ListenOptions {
-    int backlog = 4096;         ///< Connections that wait in the kernel; it has a limit of its own.
-    bool reuse_address = true;  ///< Bind although old connections linger.
-    bool reuse_port = false;    ///< Share the address with other listeners that say the same.
-    bool nodelay = true;        ///< Inherited by the connections.
+    int backlog = 4096;       ///< Connections that wait in the kernel; it has a limit of its own.
+    bool reuse_port = false;  ///< Share the address with other listeners that say the same.
+    bool nodelay = true;      ///< Inherited by the connections.
 };
 
 /// A socket that listens. \affinity owner shard
@@ -30,7 +29,8 @@ class TcpListener {
     /// How long `accept` pauses when descriptors or memory have run out.
     static constexpr Duration kPause = std::chrono::milliseconds(50);
 
-    /// Listens on `address`; port 0 is a free one, a Unix path must not exist yet.
+    /// Listens on `address`, also while old connections linger there; port 0 is a free one, a Unix
+    /// path must not exist yet.
     /// \throws std::system_error; std::logic_error where there is no driver
     static TcpListener bind(const SocketAddress& address, ListenOptions options = {});
 

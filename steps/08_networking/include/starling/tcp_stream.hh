@@ -67,8 +67,6 @@ class TcpStream {
 
     /// Whether it is a connection, and not closed.
     bool valid() const noexcept { return fd_.valid(); }
-    /// For getsockopt and the like; it stays this stream's.
-    int native_handle() const noexcept { return fd_.get(); }
 
     // Reading. Each throws TimedOut, Cancelled, or std::system_error that names the operation.
 

@@ -45,7 +45,7 @@ void Driver::attach(int fd) {
 bool Driver::push(IoOp& op) {
     // BEGIN 7.2: submit
     //| Name the operation (`op.key`) and push its request. On false the operation has no key.
-    //= (void)op;
+    //= (void)op, (void)slots_;
     //= todo("7.2", "Driver::push");
     op.key = slots_.insert(op);
     if (kernel_->push(op.request(), op.key)) return true;
@@ -114,14 +114,13 @@ void Driver::cancel(IoOp& op) {
         op.unlink();
         backlog_.push_back(op);
     }
-    [[maybe_unused]] const IoRequest request{
-        .code = IoCode::cancel, .fd = op.request().fd, .target = op.key};
+    const IoRequest request{.code = IoCode::cancel, .fd = op.request().fd, .target = op.key};
     // BEGIN 7.4: cancel
     //| Ask the kernel to end `op`: push `request`, with the key 0. (The cancel has a completion of its
     //| own; with op's key it would be taken for op's last one.) The operation stays as it is until its
     //| last completion says how it ended. When the queue is full the cancel waits in `cancels_`,
     //| and is never dropped. An operation without a key is not the kernel's yet: `flush` deals with it.
-    //= (void)op;
+    //= (void)request;
     //= todo("7.4", "Driver::cancel");
     if (op.key == 0 || kernel_->push(request, 0)) return;
     enter();

@@ -84,6 +84,7 @@ std::size_t OneShotOp::finish() {
     constexpr const char* kNames[] = {"accept",  "accept",  "connect", "recv", "recv", "send",
                                       "recvmsg", "sendmsg", "poll",    "poll"};  // By IoCode.
     if (result_ >= 0) return static_cast<std::size_t>(result_);
+    // An error without a stop is just that, also as long as `stopped` is not written.
     if (stop_requested_ && stopped()) throw Cancelled{};
     throw_io_error(kNames[static_cast<std::size_t>(request().code)], result_);
 }

@@ -77,7 +77,7 @@ void ReadinessKernel::enter(const timespec* timeout) noexcept {
     constexpr timespec kNotAtAll{};
     entered_ = true;
     wait(done_.empty() && greedy_.empty() ? timeout : &kNotAtAll);
-    for (const int fd : std::exchange(greedy_, {})) advance(fds_[fd].sides[0]);
+    for (const int fd : std::exchange(greedy_, {})) advance(fds_[fd].sides[0]);  // Streams read.
 }
 
 /// Goes on with what waits there, as long as it is ready.

@@ -15,7 +15,7 @@
 namespace starling {
 namespace {
 
-/// By RingRung, without the first.
+/// By RingRung. There is none for `first`: `make_driver` takes one rung after the other.
 constexpr unsigned kRungs[] = {
     IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG |
         IORING_SETUP_SUBMIT_ALL,
@@ -64,7 +64,8 @@ class UringKernel final : public Kernel {
         io_uring_register_ring_fd(&ring_);  // Saves a lookup per system call, where it works.
     }
     ~UringKernel() override { io_uring_queue_exit(&ring_); }
-    /// What a driver needs beyond the ring itself. \throws std::system_error
+    /// What a driver needs beyond the ring itself. Not in the constructor: if this throws, the
+    /// destructor has a ring to end. \throws std::system_error
     void set_up();
 
     bool push(const IoRequest& request, std::uint64_t key) noexcept override;
@@ -83,6 +84,8 @@ class UringKernel final : public Kernel {
     }
 
   private:
+    // Streams complete unasked, however few submissions there are. What does not fit the kernel
+    // keeps in a list, which costs it memory and an `enter` of its own.
     static constexpr unsigned kCompletionsMin = 4096;
     static constexpr std::size_t kPageMax = 1 << 16;
 
@@ -115,7 +118,7 @@ bool UringKernel::push(const IoRequest& r, std::uint64_t key) noexcept {
     sqe->ioprio = form.multishot;
     sqe->flags = form.sqe_flags;
     sqe->user_data = key;
-    if (r.code == IoCode::connect) sqe->off = std::exchange(sqe->len, 0);
+    if (r.code == IoCode::connect) sqe->off = std::exchange(sqe->len, 0);  // It looks there.
     if (r.code == IoCode::poll_multi) sqe->len = IORING_POLL_ADD_MULTI;
     if (r.code == IoCode::cancel) sqe->addr = r.target;
     return true;

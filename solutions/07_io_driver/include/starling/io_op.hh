@@ -259,7 +259,7 @@ class CloseOp {
     /// Asks what is in flight to end; `c` is posted when it has, and the descriptor is closed.
     void start(Continuation& c) noexcept {
         fd_.state().closer = &c;
-        fd_ = IoFd();
+        fd_ = IoFd();  // What was in it goes, which begins the close.
     }
     /// Never.
     bool stopped() const noexcept { return false; }

@@ -27,6 +27,8 @@ class ReadinessKernel : public Kernel {
     void attach(int fd) override;
     int try_now(const IoRequest& request) noexcept override;
     bool push(const IoRequest& request, std::uint64_t key) noexcept override;
+    /// One look at the kernel for each `reap`. Also if completions are there already, from calls
+    /// made on the spot: whoever waits for an event would starve behind them.
     bool wants_enter() const noexcept override { return !entered_; }
     void enter(const timespec* timeout) noexcept override;
     void reap(std::vector<IoCompletion>& into) noexcept override {

@@ -130,8 +130,8 @@ class Driver final : public EventSource, public Parker {
     BufferPool buffers_;
     const std::shared_ptr<WakeFd> wake_ = std::make_shared<WakeFd>();
     bool wake_armed_ = false;
-    [[maybe_unused]] SlotTable<IoOp> slots_;  // Unused until 7.2.
-    IntrusiveList<IoOp> backlog_;             // Waits for room in the submission queue.
+    SlotTable<IoOp> slots_;        // What the kernel has, by key.
+    IntrusiveList<IoOp> backlog_;  // Waits for room in the submission queue.
     IntrusiveList<IoOp> starved_;  // recv_multi without a buffer anywhere: until one is given back.
     std::vector<IoRequest> cancels_;    // Wait for room, too.
     std::vector<IoCompletion> events_;  // Of one poll.
@@ -148,7 +148,7 @@ std::unique_ptr<Driver> make_driver(const DriverOptions& options = {});
 
 namespace detail {
 /// The kernels there are. Each function is there where its system header is.
-/// \throws std::system_error that says why it does not work here
+/// \param rung not `first` \throws std::system_error that says why it does not work here
 std::unique_ptr<Kernel> make_uring_kernel(const DriverOptions& options, RingRung rung);
 std::unique_ptr<Kernel> make_epoll_kernel(const DriverOptions& options, RingRung);
 std::unique_ptr<Kernel> make_kqueue_kernel(const DriverOptions& options, RingRung);

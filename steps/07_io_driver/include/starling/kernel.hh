@@ -67,11 +67,11 @@ enum class IoCode : std::uint8_t {
     accept,        ///< result: a descriptor
     accept_multi,  ///< the same, again and again
     connect,       ///< data: sockaddr, size: its length
-    recv,          ///< data, size; result: bytes, 0 at the end of the stream
+    recv,          ///< data, size in bytes; result: bytes, 0 at the end of the stream
     recv_multi,    ///< the same into provided buffers, again and again
-    send,          ///< data, size; result: bytes, may be fewer
-    recvmsg,       ///< data: msghdr
-    sendmsg,       ///< data: msghdr
+    send,          ///< data, size in bytes; result: bytes, may be fewer
+    recvmsg,       ///< data: msghdr, size: 1, as io_uring counts them; result: bytes
+    sendmsg,       ///< the same
     poll_read,     ///< result ≥ 0: reading would not block
     poll_write,    ///< result ≥ 0: writing would not block
     poll_multi,    ///< poll_read, whenever it becomes true
@@ -89,7 +89,7 @@ struct IoRequest {
     IoCode code;               ///< Also says what the other members mean.
     int fd = -1;               ///< Known to the kernel by `attach`.
     int flags = 0;             ///< MSG_*
-    std::uint32_t size = 0;    ///< Of `data`, in bytes, where the code has it.
+    std::uint32_t size = 0;    ///< Of `data`, where the code has it.
     void* data = nullptr;      ///< Borrows: until the last completion.
     std::uint64_t target = 0;  ///< A cancel's: the key of a request on `fd`.
 };

@@ -110,9 +110,11 @@ bool RequestParser::parse(std::string_view bytes) {
         p.line_begin = p.searched;
         refuse_if(!line.ends_with("\r\n"), 400, "a line ends with LF alone");
         line.remove_suffix(2);
-        if (!line.empty()) {
-            request_line_taken() ? take_field(line) : take_request_line(line);
-        } else if (request_line_taken()) {
+        if (!request_line_taken()) {
+            if (!line.empty()) take_request_line(line);
+        } else if (!line.empty()) {
+            take_field(line);
+        } else {
             head_bytes_ = p.line_begin;
             check_host();
             return true;

@@ -53,7 +53,8 @@ bool HttpExchange::refill() {
     const std::size_t left = input_.size();
     const std::size_t taken = shown_ - left;
     shared_.stats.bytes_in += taken;
-    carry_.empty() ? stream_->consume(taken) : (void)carry_.erase(0, taken);
+    if (carry_.empty()) stream_->consume(taken);
+    carry_.erase(0, taken);
     input_ = stream_->buffered();
     if (left > 0) {
         for (; !input_.empty(); input_ = stream_->buffered()) {

@@ -8,9 +8,9 @@ namespace starling {
 Task<> HttpConnection::operator()() {
     context_ = &co_await this_context();
     shared_.all.push_back(*this);
-    bool goes_on = true;
+    bool last_answer_sent = false;  // So it has to arrive.
     try {
-        while (goes_on) {
+        while (!last_answer_sent) {
             wait_for(shared_.stopping ? shared_.limits.linger : shared_.limits.idle_timeout);
             const bool any = co_await stream_.readable();
             if (!any) break;
@@ -18,21 +18,20 @@ Task<> HttpConnection::operator()() {
             if (free.empty()) free.push_back(std::make_unique<HttpSession>(shared_));
             session_ = std::move(free.back());
             free.pop_back();
-            goes_on = co_await session_->work(stream_);
+            last_answer_sent = !co_await session_->work(stream_);
             session_->reset();
             if (free.size() < kFreeMax) free.push_back(std::move(session_));
             session_.reset();
         }
     } catch (const std::exception&) {
         // Idle for too long, gone, or too slow to take its answer: there is nobody to tell.
-        goes_on = true;
     }
     // It is ending, and nobody has to tell it to.
     const bool stopped = std::exchange(context_, nullptr)->stop_requested();
-    if (goes_on || stopped) {
-        co_await stream_.close();
-    } else {
+    if (last_answer_sent && !stopped) {
         co_await stream_.close_gracefully(shared_.limits.linger);
+    } else {
+        co_await stream_.close();
     }
 }
 

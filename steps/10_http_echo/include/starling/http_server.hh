@@ -60,7 +60,8 @@ class HttpConnection final : public ListLink {
 
     /// Cuts it off, whatever it does. \pre it has begun
     void abort() {
-        context_ == nullptr ? wait_for(Duration::zero()) : void(context_->request_stop());
+        if (context_ == nullptr) return wait_for(Duration::zero());
+        context_->request_stop();
     }
 
   private:

@@ -51,8 +51,9 @@ class Shard final : private EventSource {
           options_(options),
           driver_(make_driver({.kind = options.driver, .entries = options.io_entries})),
           executor_({.parker = driver_.get(), .spin = options.spin.value_or(Duration::zero())}),
-          // Polled in this order: a comparison or two, the lanes, a look at the wheel, and then the
-          // driver, which may enter the kernel. So this is also asked first before a sleep.
+          // Sources are polled in the order in which they are added: this (hence the comma), a
+          // comparison or two; the mailbox's lanes; a look at the wheel; and then the driver, which
+          // may enter the kernel. So this is also asked first before a sleep.
           mailbox_(smp, id, (executor_.add_source(*this), executor_)),
           timers_(executor_) {
         provide_service(executor_.env(), driver_.get());

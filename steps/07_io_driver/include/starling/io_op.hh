@@ -31,7 +31,7 @@
 
 #include <algorithm>
 #include <cassert>
-#include <climits>
+#include <cerrno>
 #include <memory>
 #include <span>
 #include <starling/frame_pool.hh>
@@ -155,10 +155,8 @@ class OneShotOp : public IoOp, public StoppableWait<OneShotOp> {
   public:
     /// Whether it has ended, or could be done on the spot.
     bool ready() noexcept {
-        if (result_ != kPending) return true;
-        const int result = try_now();
-        if (result != -EAGAIN) result_ = result;
-        return result != -EAGAIN;
+        if (result_ == kPending) result_ = try_now();
+        return result_ != kPending;
     }
     /// Submits it; `c` is posted after the last completion.
     void start(Continuation& c) {
@@ -175,7 +173,7 @@ class OneShotOp : public IoOp, public StoppableWait<OneShotOp> {
     /// \param request code, data, size and flags, as IoOp takes them
     template <class... Request>
     explicit OneShotOp(IoFd& fd, Request... request) noexcept : IoOp(fd, request...) {}
-    static constexpr int kPending = INT_MIN;  ///< It has not ended.
+    static constexpr int kPending = -EAGAIN;  ///< It has not ended: as `try_now` says it.
     int result_ = kPending;                   ///< ≥ 0 or -errno.
 
   private:

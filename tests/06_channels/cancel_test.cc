@@ -187,6 +187,22 @@ TEST(Ex6_4_GiveBack, ValueGoesToTheNextReceiverThatWaits) {
     story.expect("it got", 1, second.done() ? second.finish().value_or(-1) : -1);
 }
 
+TEST(Ex6_4_GiveBack, ValueThatNobodyCanReceiveAnyMoreGoesAtOnce) {
+    Story story("the receiver has gone: who could still get what comes back?");
+    auto value = std::make_shared<int>(1);
+    auto [tx, rx] = channel<std::shared_ptr<int>>(4);
+    {
+        Started receiver(rx.recv());
+        EXPECT_TRUE(tx.try_send(value));
+        {
+            auto gone = std::move(rx);
+        }
+        story.step(
+            "a recv waits and gets a value; the Receiver goes; then the recv, with its value");
+    }
+    story.expect("owners of the value, while a sender is left", 1L, value.use_count());
+}
+
 TEST(Ex6_4_GiveBack, ReadyReceiverThatIsNeverAwaitedGivesItsValueBack) {
     Story story("ready() may take the value already: what if nobody calls finish()?");
     auto [tx, rx] = channel<int>(4);

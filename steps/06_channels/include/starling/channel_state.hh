@@ -108,7 +108,7 @@ struct ChannelState : Pooled {
     }
     /// A value that was handed to a receiver who does not take it.
     void give_back(T&& value) noexcept {
-        if (!has_receiver) return;
+        if (!has_receiver) return;  // A sender that is left would keep it.
         // BEGIN 6.4: an operation that is stopped
         // It is older than anything in the ring, and another receiver may be waiting.
         return todo_soft("6.4", "ChannelState::give_back");

@@ -133,6 +133,35 @@ TEST(Ex9_5_Backpressure, ADestructorNeverWaitsForCredit) {
     EXPECT_TRUE(make.done() && drop.done());
 }
 
+TEST(Ex9_5_Backpressure, TasksThatAskEachOtherInCirclesCanBeStopped) {
+    for (std::size_t credits : {1, 2, 7, 128}) {
+        VirtualShards shards(2, credits);
+        auto ask_back = [](unsigned here) -> Task<> {
+            co_await submit_to(1 - here, [here]() -> Task<> {
+                co_await yield();
+                co_await submit_to(here, []() -> Task<> { co_return; });
+            });
+        };
+        std::deque<JoinHandle<void>> callers;
+        for (std::size_t i = 0; i < 4 * credits; ++i) {
+            callers.push_back(shards.spawn(i % 2, ask_back(i % 2)));
+        }
+        shards.run();
+        ASSERT_FALSE(shards.mailbox(0).has_credit(1)) << "each waits for the end of another";
+        for (auto& caller : callers) caller.abort();
+        shards.run();
+        for (auto& caller : callers) {
+            ASSERT_TRUE(caller.done())
+                << "with " << credits << " credits: every call was stopped, and "
+                << "some have not ended";
+        }
+        for (unsigned i = 0; i < 2; ++i) {
+            EXPECT_EQ(shards.mailbox(i).outstanding(), 0u);
+            EXPECT_TRUE(shards.mailbox(i).has_credit(1 - i));
+        }
+    }
+}
+
 TEST(Ex9_5_Backpressure, NothingIsLostUnderRandomTrafficAndRandomStops) {
     for (unsigned seed = 0; seed < 30; ++seed) {
         std::mt19937 random(seed);

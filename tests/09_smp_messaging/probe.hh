@@ -23,9 +23,10 @@ class Probe final : public Message {
         log_.push_back(name_ + " runs on " + std::to_string(this_shard()));
         mailbox("Probe").reply(*this);
     }
-    void returned() noexcept override {
+    bool returned() noexcept override {
         home = true;
         log_.push_back(name_ + " is home");
+        return true;
     }
     Log& log_;
     std::string name_;

@@ -109,6 +109,44 @@ TEST(Ex9_3_SubmitStop, TheCallerWaitsForEverythingItHasSent) {
     EXPECT_EQ(shards.mailbox(0).outstanding(), 0u);
 }
 
+TEST(Ex9_3_SubmitStop, AStopWaitsForNoCredit) {
+    VirtualShards shards(2, 1);
+    Promise<void> never;
+    auto caller = shards.spawn(
+        0, [&]() -> Task<> { co_await submit_to(1, [&] { return never.get_future(); }); });
+    shards.run();
+    ASSERT_FALSE(shards.mailbox(0).has_credit(1)) << "the call has the only credit";
+    caller.abort();
+    shards.run();
+    EXPECT_TRUE(caller.done())
+        << "the call is to be stopped, and has the only credit. The message that "
+           "says so must not wait until a call ends";
+    EXPECT_TRUE(shards.mailbox(0).has_credit(1));
+}
+
+TEST(Ex9_3_SubmitStop, ACallThatWasStoppedGivesItsCreditBackOnce) {
+    VirtualShards shards(2, 1);
+    auto caller =
+        shards.spawn(0, [&]() -> Task<> { co_await submit_to(1, []() -> Task<> { co_return; }); });
+    shards.turn(0);
+    while (shards.turn(1)) {
+    }
+    caller.abort();  // The answer is not home yet: a second message leaves.
+    while (shards.turn(0)) {
+    }
+    EXPECT_FALSE(shards.mailbox(0).has_credit(1))
+        << "the answer is home, and the message that asks for a stop is not.\n"
+           "Ask yourself: there is room for two messages for each credit. Whose room does a third "
+           "one take?";
+    shards.run();
+    EXPECT_TRUE(shards.mailbox(0).has_credit(1));
+    auto next = shards.spawn(0, [&]() -> Task<> { co_await submit_to(1, [] {}); });
+    shards.turn(0);
+    EXPECT_FALSE(shards.mailbox(0).has_credit(1)) << "one credit has become two";
+    shards.run();
+    EXPECT_TRUE(next.done());
+}
+
 TEST(Ex9_3_SubmitStop, AStopThatCrossesTheAnswerDoesNoHarm) {
     // The stop is asked for after each possible number of turns of either shard.
     for (int turns_0 = 0; turns_0 < 5; ++turns_0) {

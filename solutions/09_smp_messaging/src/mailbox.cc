@@ -61,6 +61,14 @@ bool Mailbox::send(unsigned to, Message& m) {
     return --lane.credits >= 0;
 }
 
+void Mailbox::follow(const Message& request, Message& m) noexcept {
+    m.from_ = shard_;
+    m.to_ = request.to_;
+    ++outstanding_;
+    if (m.to_ == shard_) return executor_.schedule(m);
+    stage(smp_.lane(shard_, m.to_), m);
+}
+
 bool Mailbox::withdraw(Message& m) noexcept {
     Lane& lane = smp_.lane(shard_, m.to_);
     if (lane.credits >= 0) return false;  // Nobody waits.
@@ -137,8 +145,7 @@ void Mailbox::receive(Message& m) noexcept {
     if (m.from_ != shard_) return executor_.schedule(m);
     Lane& lane = smp_.lane(shard_, m.to_);
     --outstanding_;
-    m.returned();
-    if (++lane.credits > 0) return;  // Nobody has waited for it.
+    if (!m.returned() || ++lane.credits > 0) return;  // Nobody has waited for it.
     // BEGIN 9.5: back-pressure
     //| A request has come back, and somebody waits for its credit: hand it over, so that no newcomer
     //| can take it.

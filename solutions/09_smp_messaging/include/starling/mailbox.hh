@@ -14,11 +14,11 @@
 //
 // Batches: a message is staged in its lane and published with others: when there are kBatch of
 // them, and at the latest when everything that is queued now has run.
-// Credits: so many requests may be under way on a lane; more wait in line. A lane has room for as
-// many replies on top, so a reply never waits for anything, and two shards that are full of each
-// other's requests still answer them.
-// Sleep: see before_sleep. Only a shard that sleeps is ever woken.
-// Shutdown: see Smp::enter.
+// Credits: so many requests may be under way on a lane; more wait in line. With each a second
+// message may go, on the same credit, which asks for its stop. Lanes have room for all of these and
+// for the replies to them, so a reply never waits for anything, nor does a stop: two shards that
+// are full of each other's requests still answer them, or call them off. Sleep: see before_sleep.
+// Only a shard that sleeps is ever woken. Shutdown: see Smp::enter.
 //
 // Affinity: as marked. Source: Seastar's smp_message_queue.
 #pragma once
@@ -40,7 +40,8 @@ class Message : public Continuation {
     ~Message() = default;
 
     /// It is home again; nothing of it is elsewhere. Called at home; may destroy it.
-    virtual void returned() noexcept = 0;
+    /// \return whether its credit is free: not before its follower is home, too
+    virtual bool returned() noexcept = 0;
 
   private:
     friend class Mailbox;
@@ -57,14 +58,14 @@ struct alignas(kCacheLineBytes) Endpoint {
     std::shared_ptr<Unparker> unparker;
 };
 
-/// One direction between two shards. About 5 KiB with the default credits. \affinity the sender's,
+/// One direction between two shards. About 9 KiB with the default credits. \affinity the sender's,
 /// but for the ring's consumer
 struct Lane {
     /// \param to the receiver's \param credits at least 1
     Lane(Endpoint& to, std::size_t credits)
-        : ring(2 * credits), to(to), credits(static_cast<std::ptrdiff_t>(credits)) {}
+        : ring(4 * credits), to(to), credits(static_cast<std::ptrdiff_t>(credits)) {}
 
-    SpscRing<Message*> ring;  ///< Borrows what it holds. Room for a reply to every request, too.
+    SpscRing<Message*> ring;  ///< Borrows what it holds. Room for followers and replies, too.
     Endpoint& to;             ///< Borrows: the Smp's. Whom to wake.
     std::ptrdiff_t credits;   ///< Requests that may still be sent; below 0: so many wait in line.
     // BEGIN 9.5: back-pressure
@@ -84,7 +85,7 @@ class Smp {
     static constexpr std::size_t kDefaultCredits = 128;
 
     /// Makes a lane from each shard to each, also to itself, where it stays empty. 128 shards have
-    /// 16,384 of them, 80 MiB in all.
+    /// 16,384 of them, 150 MiB in all.
     /// \param shards at least 1
     /// \param credits how many requests may be under way from one shard to another; at least 1
     explicit Smp(unsigned shards, std::size_t credits = kDefaultCredits);
@@ -145,6 +146,9 @@ class Mailbox final : public EventSource, private Continuation {
     /// \pre to < the number of shards
     /// \return whether it is under way; without credit it waits in line. O(1).
     bool send(unsigned to, Message& m);
+    /// Sends `m` after `request`, on the same credit: it never waits. \pre `request` was sent, does
+    /// not wait in line, is not home, and has no other follower. O(1).
+    void follow(const Message& request, Message& m) noexcept;
     /// Whether `send` to that shard would not wait now.
     bool has_credit(unsigned to) const noexcept { return smp_.lane(shard_, to).credits > 0; }
     /// Takes `m` out of the line. \return false if it is no longer there: it will be returned.

@@ -27,7 +27,7 @@ class OneWay final : public Message, public Pooled {
         }
         mailbox("send_to").reply(*this);
     }
-    void returned() noexcept override { delete this; }
+    bool returned() noexcept override { return delete this, true; }
     F f_;
 };
 

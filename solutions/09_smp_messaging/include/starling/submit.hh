@@ -112,14 +112,16 @@ class [[nodiscard]] SubmitOperation final : private Message {
 
     // At home.
 
-    void returned() noexcept override {
+    bool returned() noexcept override {
         // BEGIN 9.3: submit_to
         //| This shard is home again. When the last message of this operation is back: no stop concerns
-        //| it any more (`stop_`), and the waiter goes on. Soon, not inside this call.
-        //= return todo_soft("9.3", "SubmitOperation::returned");
-        if (--under_way_ > 0) return;
+        //| it any more (`stop_`), and the waiter goes on. Soon, not inside this call. Whether it was the
+        //| last: then the credit is free.
+        //= return todo_soft("9.3", "SubmitOperation::returned", true);
+        if (--under_way_ > 0) return false;
         stop_.unlink();
         post(*waiter_);
+        return true;
         // END 9.3
     }
     /// The caller is asked to stop.
@@ -136,7 +138,7 @@ class [[nodiscard]] SubmitOperation final : private Message {
         } else if constexpr (!kPlain) {
             there_.submit = this;
             ++under_way_;
-            mailbox_->send(shard_, there_);
+            mailbox_->follow(*this, there_);
         }
     }
 
@@ -149,7 +151,7 @@ class [[nodiscard]] SubmitOperation final : private Message {
             task.request_stop();
             mailbox("submit_to").reply(*this);
         }
-        void returned() noexcept override { submit->returned(); }
+        bool returned() noexcept override { return submit->returned(); }
 
         Context task;
         SubmitOperation* submit = nullptr;  // Borrows: it contains this.
@@ -175,6 +177,10 @@ class [[nodiscard]] SubmitOperation final : private Message {
 ///
 /// A stop of the caller withdraws a request that still waits for credit, asks a task that runs over
 /// there to stop, and waits until it has: `f` may always refer to the caller's locals.
+///
+/// A request has its credit (`queue_size`) until its answer is home. Tasks that ask the shard back
+/// that has sent them need one of its credits: if all of both sides have gone to such tasks, they
+/// wait for each other until some are stopped. Let fewer of them go at a time (Semaphore).
 /// \pre shard < shard_count(). \throws std::logic_error outside of a shard
 template <class F>
 SubmitOperation<std::decay_t<F>> submit_to(unsigned shard, F&& f) {

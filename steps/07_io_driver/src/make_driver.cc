@@ -48,9 +48,8 @@ std::unique_ptr<Driver> make_driver(const DriverOptions& options) {
             if (!wrong) wrong = error;
         }
     }
-    const char* const lacking = kLacking[static_cast<int>(options.kind)];
-    throw std::system_error(wrong ? *wrong
-                                  : std::system_error(ENOSYS, std::generic_category(), lacking));
+    if (wrong) throw *wrong;
+    throw_io_error(kLacking[static_cast<int>(options.kind)], -ENOSYS);
 }
 
 }  // namespace starling

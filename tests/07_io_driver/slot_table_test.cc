@@ -38,11 +38,22 @@ TEST(Ex7_1_Slots, ZeroIsNobodysKey) {
     story.expect("find(0)", static_cast<Op*>(nullptr), table.find(0));
 }
 
+TEST(Ex7_1_Slots, GenerationZeroIsLeftToOthers) {
+    SlotTable<Op> table;
+    std::vector<Op> ops(4);
+    Story story("the driver has names of its own, below all keys: where do your generations begin?");
+    for (Op& op : ops) {
+        const std::string what = "the generation (the high half of a key) is 0";
+        if (!story.expect(what, false, table.insert(op) >> 32 == 0)) return;
+    }
+}
+
 TEST(Ex7_1_Slots, KeyThatWasNeverGivenFindsNothing) {
     SlotTable<Op> table;
     Op a;
     const auto key = table.insert(a);
-    EXPECT_EQ(nullptr, table.find(key + 1)) << "the next slot does not exist: look before you index";
+    EXPECT_EQ(nullptr, table.find(key + 1))
+        << "the next slot does not exist: look before you index";
     EXPECT_EQ(nullptr, table.find(key + (std::uint64_t{1} << 32))) << "a generation still to come";
     EXPECT_EQ(nullptr, table.find(~std::uint64_t{0}));
 }
@@ -148,7 +159,8 @@ TEST(Ex7_1_Slots, AgreesWithAMapUnderRandomUse) {
             alive.erase(victim);
         }
         if (!dead.empty()) {
-            ASSERT_EQ(nullptr, table.find(dead[random() % dead.size()])) << "a dead key, step " << i;
+            ASSERT_EQ(nullptr, table.find(dead[random() % dead.size()]))
+                << "a dead key, step " << i;
         }
     }
     for (const auto& [key, op] : alive) EXPECT_EQ(op, table.find(key));

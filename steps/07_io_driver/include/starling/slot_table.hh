@@ -1,6 +1,6 @@
 // SlotTable: names for objects, for someone outside who gives the names back later: the kernel.
 //
-//     key = generation << 32 | index            key 0 names nothing
+//     key = generation << 32 | index            generations begin with 1
 //     slots   [0: op, gen 3] [1: free, gen 8] [2: op, gen 1]
 //
 // An address would do as a name, were it not for late answers: a completion, or a cancel on its
@@ -23,8 +23,9 @@ namespace starling {
 template <class T>
 class SlotTable {
   public:
-    /// Gives `object` a key: never 0, and never one that was in use before (until one slot has been
-    /// used four billion times). Free slots are used again. O(1) amortized.
+    /// Gives `object` a key: never one that was in use before (until one slot has been used four
+    /// billion times), and never one of generation 0: those are free for others, and 0 is nobody's.
+    /// Free slots are used again. O(1) amortized.
     std::uint64_t insert(T& object) {
         // BEGIN 7.1: slots with generations
         (void)object;

@@ -141,6 +141,32 @@ TEST_P(Ex7_4_Streams, StoppingAWaiterIsLocalAndLosesNothing) {
     EXPECT_EQ("abc", as_text(stream.front()));
 }
 
+TEST(Ex7_4_StreamWait, WaiterThatHasBeenPostedIsNotPostedAgainByAStop) {
+    ScriptedIo io;
+    AcceptStream stream(io.fd());
+    testing_support::ScriptedPost posts;
+    Context context;
+    Waiter waiter;
+    waiter.set_context(&context);
+    StreamWait wait = stream.wait();
+    wait.start(waiter);
+    io.driver.poll();
+    Story story(
+        "the stream has woken its waiter: who knows that, when there is nothing left in it?");
+    story.step("a task waits for a connection; one comes");
+    const int connection = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+    io.kernel.complete(io.kernel.taken.back().key, {.result = connection, .more = true});
+    io.driver.poll();
+    story.expect("posted, and not run yet", std::size_t{1}, posts.waiting());
+    stream.take();
+    context.request_stop();
+    story.step("somebody else takes the connection; the task is stopped; then it runs");
+    posts.run_all();
+    story.expect("it has gone on", 1, waiter.resumed);
+    story.expect("because it was stopped", false, wait.stopped());
+    wait.finish();
+}
+
 TEST_P(Ex7_4_Streams, ReaderThatWasStoppedIsNotWokenByLaterBytes) {
     IoShard shard(GetParam());
     if (shard.missing()) return;

@@ -44,6 +44,8 @@ class StreamOp final : public IoOp, public Pooled {
     bool ready() const noexcept { return !items.empty() || over != 0; }
     /// Posts `waiter` when it is `ready`, null: nobody. Arms the stream if it is not.
     void wait(Continuation* waiter);
+    /// Whether somebody waits who has not been posted yet.
+    bool has_waiter() const noexcept { return waiter_ != nullptr; }
     /// How a stream lets go of it: it is freed as soon as the kernel has let go, too.
     struct Abandon {
         void operator()(StreamOp* op) const noexcept;
@@ -86,8 +88,9 @@ class StreamWait : public StoppableWait<StreamWait> {
     bool withdraw() noexcept {
         // BEGIN 7.4: stop a wait
         // The stream goes on, so there is nothing to cancel: it only has to forget the waiter, who
-        // goes on at once (that is `true`). But who is stopped already, or has been posted because
-        // the stream is ready, is on its way: false.
+        // goes on at once (that is `true`). But who has been posted already, by a stop or by the
+        // stream, is on its way: false. The stream may not be `ready` any more by then: somebody
+        // else may have taken what had come.
         return todo_soft("7.4", "StreamWait::withdraw", false);
         // END 7.4
     }

@@ -48,7 +48,10 @@ class BufferPool {
         return index;
     }
     /// Ends what `take_index` began. O(1).
-    void release_index(std::uint32_t index) noexcept { free_.push_back(index); }
+    void release_index(std::uint32_t index) noexcept {
+        assert(index < made_.size() && "a buffer was given back that had never been taken");
+        free_.push_back(index);
+    }
 
   private:
     const std::uint32_t count_;

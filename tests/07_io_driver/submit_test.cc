@@ -95,7 +95,8 @@ TEST(Ex7_2_Submit, ThoseWhoWaitFillTheQueueAgain) {
 
 TEST(Ex7_2_Submit, WhenTheKernelTakesNothingTheOperationWaitsForThePoll) {
     ScriptedIo io(1);
-    Story story("enter did not make room: where does an operation wait that the queue cannot hold?");
+    Story story(
+        "enter did not make room: where does an operation wait that the queue cannot hold?");
     ProbeOp& a = io.op();
     ProbeOp& b = io.op();
     a.submit();
@@ -131,8 +132,9 @@ TEST(Ex7_2_Submit, KernelThatMakesNoRoomIsNotWaitedFor) {
 TEST(Ex7_2_Submit, PushThatFindsNoRoomLeavesNothingBehind) {
     ScriptedIo io(1);
     io.op().submit();
+    ProbeOp& b = io.op();
     io.kernel.next_enter = -EBUSY;
-    io.op().submit();
+    b.submit();
     Story story("there was no room for the request: what becomes of the name it had got?");
     auto poll = [&](int times) {
         for (int i = 0; i < times; ++i) {
@@ -144,8 +146,10 @@ TEST(Ex7_2_Submit, PushThatFindsNoRoomLeavesNothingBehind) {
     const std::size_t before = test::allocations();
     poll(1000);
     const std::size_t after = test::allocations();
-    story.step("submit A, which fills the queue, and B; poll a thousand times, each answers -EBUSY");
+    story.step(
+        "submit A, which fills the queue, and B; poll a thousand times, each answers -EBUSY");
     story.expect("allocations", std::size_t{0}, after - before);
+    story.expect("B's key: the kernel does not know it", std::uint64_t{0}, b.key);
 }
 
 TEST(Ex7_2_Submit, NobodyOvertakesThoseWhoWait) {
@@ -173,7 +177,8 @@ TEST(Ex7_2_Submit, NothingIsCompletedInsideSubmit) {
     a.submit();
     io.kernel.on_enter = [&] { io.kernel.complete(a, 1); };
     b.submit();
-    Story story("who is on the stack when A's task goes on, and what was B's task in the middle of?");
+    Story story(
+        "who is on the stack when A's task goes on, and what was B's task in the middle of?");
     story.step("submit A; submit B with the queue full, so that an enter completes A");
     story.expect("A has heard nothing yet", std::size_t{0}, a.results.size());
 }

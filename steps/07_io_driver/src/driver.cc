@@ -73,7 +73,8 @@ void Driver::flush() noexcept {
     // BEGIN 7.2: submit
     // Push what is in the backlog, oldest first, until the queue is full again. An operation that was
     // cancelled while it waited here never goes to the kernel: `deliver` it -ECANCELED, in this poll,
-    // or in a later one if somebody before it finds no room.
+    // or in a later one if somebody before it finds no room. It leaves the list first: behind
+    // `deliver` it may be gone.
     return todo_soft("7.2", "Driver::flush");
     // END 7.2
 }

@@ -142,6 +142,15 @@ struct ScriptedListener {
         io.kernel.complete(io.kernel.taken.back().key, {.result = result});
         turns();
     }
+    /// The same with a connection and an error behind it, which come together.
+    void answer(OwnedFd connection, int error) {
+        turns();
+        if (io.kernel.count(IoCode::accept_multi) != ++asked) return;
+        const auto key = io.kernel.taken.back().key;
+        io.kernel.complete(key, {.result = connection.release(), .more = true});
+        io.kernel.complete(key, {.result = error});
+        turns();
+    }
     void turns() {
         for (int i = 0; i < 10; ++i) executor.run_once();
     }
@@ -171,6 +180,23 @@ TEST(Ex8_1_Errors, ConnectionThatFailsBeforeItIsAcceptedIsNoReasonToStop) {
     story.expect("the next connection is accepted at once", true, stream.valid());
     waiting.abort();
     world.turns();
+}
+
+TEST(Ex8_1_Errors, ConnectionThatCameBeforeAnErrorIsAcceptedBeforeIt) {
+    for (const int error : {EMFILE, EINVAL}) {
+        ScriptedListener world;
+        TcpStream stream;
+        auto waiting =
+            world.executor.spawn([&]() -> Task<> { stream = co_await world.listener->accept(); });
+        auto [server, client] = testing_support::tcp_pair();
+        world.answer(std::move(server), -error);
+        Story story("which came first, the connection or the error?");
+        story.step("a connection arrives, and in the same turn an error behind it: " +
+                   std::generic_category().message(error));
+        story.expect("the connection is accepted at once", true, stream.valid());
+        waiting.abort();
+        world.turns();
+    }
 }
 
 TEST(Ex8_1_Errors, ErrorOfTheListenerItselfIsThrown) {

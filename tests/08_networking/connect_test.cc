@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <starling/net_world.hh>
+#include <starling/story.hh>
 #include <starling/tcp_listener.hh>
 #include <starling/timeout.hh>
 #include <string>
@@ -12,6 +13,7 @@ namespace starling {
 namespace {
 
 using testing_support::NetWorld;
+using testing_support::Story;
 using testing_support::tcp_pair;
 using testing_support::TestDriver;
 
@@ -22,6 +24,7 @@ INSTANTIATE_TEST_SUITE_P(On, Ex8_1_Connect, testing_support::all_drivers(),
 TEST_P(Ex8_1_Connect, ConnectsOverFourAndSixAndUnix) {
     NetWorld world(GetParam());
     if (world.missing()) return;
+    Story story("which of your calls does this kind of socket not have?");
     world.run([&]() -> Task<> {
         const std::string name = "unix:@starling-connect-" + std::to_string(::getpid());
         for (const std::string& at : {std::string("127.0.0.1:0"), std::string("[::1]:0"), name}) {
@@ -32,6 +35,7 @@ TEST_P(Ex8_1_Connect, ConnectsOverFourAndSixAndUnix) {
             }
             probe = OwnedFd();
             TcpListener listener = TcpListener::bind(address);
+            story.step("connect to " + listener.local_address().to_string());
             TcpStream stream = co_await TcpStream::connect(listener.local_address());
             EXPECT_EQ(listener.local_address(), stream.peer_address());
         }
@@ -60,6 +64,7 @@ TEST_P(Ex8_1_Connect, ConnectGivesUpAfterItsTimeout) {
     NetWorld world(GetParam());
     if (world.missing()) return;
     const int fds_before = testing_support::open_fds();
+    Story story("the kernel goes on trying for minutes: who ends it?");
     world.run([&]() -> Task<> {
         // A listener whose queue is full leaves further clients waiting.
         OwnedFd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -72,6 +77,7 @@ TEST_P(Ex8_1_Connect, ConnectGivesUpAfterItsTimeout) {
             filling.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
             ::connect(filling.back().get(), address.data(), address.size());
         }
+        story.step("connect, for 200 ms at most, to a listener that accepts nobody any more");
         try {
             TcpStream stream =
                 co_await TcpStream::connect(address, {.timeout = std::chrono::milliseconds(200)});

@@ -216,7 +216,7 @@ TEST_P(Ex8_4_Deadline, WriterOfPiecesThatNobodyReadsEndsAtItsDeadline) {
         });
         co_await sleep(seconds(60));
         EXPECT_TRUE(writer.done())
-            << "pieces are written too: the write deadline is theirs as well";
+            << "pieces are written too (write_all(pieces), 8.3): which deadline is theirs?";
         writer.abort();
         try {
             EXPECT_EQ("timed out", co_await writer);

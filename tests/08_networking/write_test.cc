@@ -37,6 +37,12 @@ std::string pattern(std::size_t size) {
     return text;
 }
 
+/// What the driver was asked for so far, as requests and as system calls: a send is one of them.
+std::uint64_t asked(NetWorld& world) {
+    const IoStats& stats = world.driver().stats();
+    return stats.submissions + stats.calls;
+}
+
 /// Reads at the peer until `task` has ended and nothing more comes.
 Task<std::string> collect(PlainSocket& peer, JoinHandle<void>& task) {
     std::string all;
@@ -65,7 +71,11 @@ TEST_P(Ex8_3_Write, NothingToWriteIsWrittenAtOnce) {
     world.run([&]() -> Task<> {
         auto [ours, peer] = tcp_pair();
         TcpStream stream(world.driver(), std::move(ours));
+        const auto before = asked(world);
         co_await stream.write_all("");
+        co_await stream.write_all(std::span<const std::string_view>());
+        EXPECT_EQ(before, asked(world))
+            << "nothing is left to send: was that seen before the send?";
         EXPECT_EQ("", peer.received());
         EXPECT_FALSE(peer.ended());
     });
@@ -90,17 +100,39 @@ TEST_P(Ex8_3_Write, MegabyteArrivesThoughTheKernelTakesAFewKilobytesAtATime) {
 TEST_P(Ex8_3_Write, ManyPiecesArriveInOrderAsOneText) {
     NetWorld world(GetParam());
     if (world.missing()) return;
+    Story story("an empty piece: which send covers it?");
     world.run([&]() -> Task<> {
         auto [ours, peer] = tcp_pair();
         TcpStream stream(world.driver(), std::move(ours));
+        story.step("six pieces are written, some of them empty; then none; then three empty ones");
         const std::array<std::string_view, 6> pieces{"", "HTTP/1.1 ", "200 OK\r\n",
                                                      "", "\r\n",      "body"};
         co_await stream.write_all(pieces);
-        EXPECT_EQ("HTTP/1.1 200 OK\r\n\r\nbody", peer.received());
+        story.expect("the peer has got", std::string("HTTP/1.1 200 OK\r\n\r\nbody"),
+                     peer.received());
         co_await stream.write_all(std::span<const std::string_view>());
         const std::array<std::string_view, 3> nothing{};
         co_await stream.write_all(nothing);
-        EXPECT_EQ("", peer.received());
+        story.expect("and nothing more", std::string(), peer.received());
+    });
+}
+
+TEST_P(Ex8_3_Write, SixteenPiecesLeaveWithOneSend) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    Story story("how many pieces does one send take?");
+    world.run([&]() -> Task<> {
+        auto [ours, peer] = tcp_pair();
+        TcpStream stream(world.driver(), std::move(ours));
+        const std::vector<std::string_view> pieces(17, "piece");
+        for (const auto& [count, sends] : {std::pair(10U, 1U), {16U, 1U}, {17U, 2U}}) {
+            const auto before = asked(world);
+            co_await stream.write_all(std::span(pieces).first(count));
+            story.step(std::to_string(count) + " small pieces are written");
+            const auto got = asked(world) - before;
+            if (!story.expect("sends", std::uint64_t{sends}, got)) co_return;
+            story.expect("bytes that arrived", std::size_t{5} * count, peer.received().size());
+        }
     });
 }
 

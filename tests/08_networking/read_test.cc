@@ -249,6 +249,35 @@ TEST_P(Ex8_2_Read, BufferWithNothingLeftMayBeGivenBack) {
     });
 }
 
+TEST_P(Ex8_2_Read, OneOperationMayBeAwaitedAgainAndAgain) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    Story story("bytes have ended the wait: who tells the wait, so that it can begin again?");
+    world.run([&]() -> Task<> {
+        auto [ours, peer] = tcp_pair();
+        TcpStream stream(world.driver(), std::move(ours));
+        std::string all;
+        auto reader = spawn([&]() -> Task<> {
+            ReadableOperation bytes = stream.readable();
+            for (;;) {
+                const bool more = co_await bytes;
+                if (!more) break;
+                all += stream.buffered();
+                stream.consume(stream.buffered().size());
+            }
+        });
+        for (const char* text : {"one ", "two ", "three"}) {
+            co_await sleep(std::chrono::seconds(1));
+            story.step("one operation waits until the stream is readable; the peer sends: " +
+                       std::string(text));
+            peer.send(text);
+        }
+        peer.shutdown_write();
+        co_await reader;
+        story.expect("the reader has got", std::string("one two three"), all);
+    });
+}
+
 TEST_P(Ex8_2_Read, StreamThatWaitsOwnsNoBuffer) {
     NetWorld world(GetParam());
     if (world.missing()) return;

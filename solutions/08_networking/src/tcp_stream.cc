@@ -24,9 +24,9 @@ Task<TcpStream> TcpStream::connect(SocketAddress address, ConnectOptions options
 
 bool ReadableOperation::finish() {
     // BEGIN 8.2: what a read has come to
-    //| A wait that was ended early throws, in `StreamOperation::finish`; it has not been ended early if
-    //| there is something to say after all. That is, in this order: bytes (true), an error
-    //| (`throw_io_error("recv", ...)`), the end (false).
+    //| Call `StreamOperation::finish` first, always: it ends the wait, which listens for a stop and a
+    //| deadline until then, and throws if it was ended early. It was not, if there is something to say
+    //| after all: bytes (true), an error (`throw_io_error("recv", ...)`), or the end (false).
     //= todo("8.2", "ReadableOperation::finish");
     StreamOperation::finish();
     if (!in_.empty()) return true;

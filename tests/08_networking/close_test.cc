@@ -134,6 +134,7 @@ TEST_P(Ex8_5_Close, PeerThatNeverPausesIsNotListenedToForEver) {
 TEST_P(Ex8_5_Close, PeerThatIsGoneAlreadyIsNoError) {
     NetWorld world(GetParam());
     if (world.missing()) return;
+    Story story("which of the steps of a close does a peer that is gone let fail?");
     world.run([&]() -> Task<> {
         auto [ours, peer] = tcp_pair();
         TcpStream stream(world.driver(), std::move(ours));
@@ -141,9 +142,56 @@ TEST_P(Ex8_5_Close, PeerThatIsGoneAlreadyIsNoError) {
         ::setsockopt(peer.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
         peer.close();
         co_await sleep(milliseconds(5));
+        story.step("the peer resets the connection; it is closed gracefully");
         co_await stream.close_gracefully(seconds(2));
-        EXPECT_LE(world.elapsed_ms(), 100);
-        EXPECT_FALSE(stream.valid());
+        story.expect("at once", true, world.elapsed_ms() <= 100);
+        story.expect("it is still valid", false, stream.valid());
+    });
+}
+
+TEST_P(Ex8_5_Close, DeadlineOfTheListeningMayBeMoved) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    Story story("the read deadline is the stream's: does the loop look at that, or at its own?");
+    world.run([&]() -> Task<> {
+        auto [ours, peer] = tcp_pair();
+        TcpStream stream(world.driver(), std::move(ours));
+        auto closing = spawn([&] { return stream.close_gracefully(seconds(2)); });
+        co_await sleep(seconds(1));
+        stream.set_read_deadline(world.clock().now() + seconds(3));
+        const auto talk_until = [&](long ms) -> Task<> {
+            while (world.elapsed_ms() < ms) {
+                peer.send("blah");
+                co_await sleep(milliseconds(100));
+            }
+        };
+        story.step("close gracefully, for 2 s at most, while the peer talks on");
+        story.step("after 1 s the read deadline is set to 3 s from then");
+        co_await talk_until(3500);
+        story.expect("it has ended after 3.5 s", false, closing.done());
+        co_await talk_until(5000);
+        story.expect("it has ended after 5 s", true, closing.done());
+        co_await closing;
+    });
+}
+
+TEST_P(Ex8_5_Close, ClosedStreamKeepsNoBuffer) {
+    NetWorld world(GetParam(), {.buffers = 64, .buffer_bytes = 64});
+    if (world.missing()) return;
+    Story story("bytes have come that nobody has read: who has them when the stream is closed?");
+    world.run([&]() -> Task<> {
+        auto [ours, peer] = tcp_pair();
+        TcpStream stream(world.driver(), std::move(ours));
+        auto waiting = spawn([&]() -> Task<> { co_await stream.readable(); });
+        co_await sleep(milliseconds(5));
+        const std::size_t free = world.driver().buffers().available();
+        peer.send(std::string(256, 'x'));
+        co_await waiting;
+        co_await sleep(milliseconds(5));
+        story.step("four buffers full have come; the stream is closed, and the object lives on");
+        co_await stream.close();
+        co_await sleep(milliseconds(5));
+        story.expect("free buffers", free, world.driver().buffers().available());
     });
 }
 
@@ -171,6 +219,35 @@ TEST_P(Ex8_5_Close, StoppedTaskStillClosesProperly) {
         EXPECT_TRUE(peer.ended());
         peer.close();
         EXPECT_EQ(fds_before, open_fds());
+    });
+}
+
+TEST_P(Ex8_5_Close, StoppedTaskStillLetsThePeerReadToTheEnd) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    Story story("it is closed, the peer sends: what does the kernel do with the answer under way?");
+    world.run([&]() -> Task<> {
+        auto [ours, peer] = tcp_pair();
+        const int bytes = 1 << 20;
+        ::setsockopt(ours.get(), SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+        TcpStream stream(world.driver(), std::move(ours));
+        const std::string answer(150'000, 'a');
+        co_await stream.write_all(answer);
+        auto closing = spawn([&] { return stream.close_gracefully(seconds(10)); });
+        co_await sleep(milliseconds(10));
+        closing.abort();
+        co_await sleep(milliseconds(10));
+        story.step("150 KB of answer are written, and close gracefully; then its task is stopped");
+        peer.send("and more");
+        co_await sleep(milliseconds(10));
+        story.step("the peer sends some more, and only then reads");
+        story.expect("bytes that the peer reads", answer.size(),
+                     peer.receive(answer.size()).size());
+        peer.shutdown_write();
+        try {
+            co_await closing;
+        } catch (const TaskAborted&) {
+        }
     });
 }
 

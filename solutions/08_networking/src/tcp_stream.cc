@@ -120,10 +120,8 @@ Task<> TcpStream::close_gracefully(AnyDuration limit) {
     //| Half-close; then wait for the peer's end of stream and drop what it still sends, but no longer than
     //| until the read deadline: that is `limit` from now, and others may move it meanwhile. It counts also
     //| if the peer sends so fast that nothing ever waits for it. A peer that has gone away already, or is
-    //| too slow, is no error here. At last close. All that also when the task has been stopped: `shield`
-    //| what does not ignore a stop by itself, as `close` does. (Without, a stop arrives as `Cancelled`,
-    //| which is no `std::exception`; it may end the reading, and need not be rethrown: the task's next
-    //| await throws it again.)
+    //| too slow, is no error here. At last close. All that also when the task has been stopped: the peer
+    //| reads to the end all the same, so `shield` what does not ignore a stop by itself, as `close` does.
     //= todo("8.5", "TcpStream::close_gracefully");
     try {
         shutdown_write();

@@ -127,7 +127,8 @@ class TcpStream {
     CloseOp close() noexcept;
     /// Half-closes, then reads and drops what the peer still sends, until it ends its stream too or
     /// the read deadline has come, which is `limit` from now until somebody sets another; then
-    /// closes. What was written arrives. Runs to its end when its task is stopped.
+    /// closes. What was written arrives. Runs to its end when its task is stopped. Where there is no
+    /// TimerService it waits for nobody: it half-closes and closes.
     Task<> close_gracefully(AnyDuration limit = std::chrono::seconds(1));
 
     // About the connection. Each throws std::system_error.

@@ -40,6 +40,9 @@ TEST(Ex4_3_Loop, BlockOnReturnsTheResult) {
     const auto box = executor.block_on(
         []() -> Task<std::unique_ptr<int>> { co_return std::make_unique<int>(7); });
     EXPECT_EQ(*box, 7);
+    int number = 5;
+    int& result = executor.block_on([&]() -> Task<int&> { co_return number; });
+    EXPECT_EQ(&result, &number) << "a reference stays one";
     EXPECT_EQ(executor.live_tasks(), 0u);
 }
 

@@ -35,6 +35,10 @@ TEST(Ex9_4_Runtime, MainRunsOnShardZeroWhichIsThisThread) {
         co_return 7;
     });
     EXPECT_EQ(result, 7);
+    int number = 5;
+    int& reference =
+        Runtime::builder().shards(1).build().run([&]() -> Task<int&> { co_return number; });
+    EXPECT_EQ(&reference, &number);
 }
 
 TEST(Ex9_4_Runtime, EveryOtherShardHasAThreadAndItsName) {

@@ -126,6 +126,18 @@ TEST(Ex9_3_Submit, AFutureIsAwaitedOverThere) {
     EXPECT_TRUE(setter.done());
 }
 
+TEST(Ex9_3_Submit, AnyOperationIsAwaitedOverThere) {
+    VirtualShards shards(2);
+    run_on_0(shards, []() -> Task<> {
+        co_await submit_to(1, [] { return yield(); });
+        co_await submit_to(1, [] { return shield(yield()); });
+        const int sum = co_await submit_to(1, [] {
+            return spawn([]() -> Task<int> { co_return co_await submit_to(0, [] { return 6; }); });
+        });
+        EXPECT_EQ(sum, 6);
+    });
+}
+
 TEST(Ex9_3_Submit, ToOneselfWorksLikeToAnyOther) {
     VirtualShards shards(2);
     const int sum = run_on_0(shards, []() -> Task<int> {

@@ -191,7 +191,7 @@ class FutureOperation : public StoppableWait<FutureOperation<T>> {
 /// Runs an operation in a context that is never stopped: for clean-up that has to complete.
 /// \affinity owner shard
 template <Operation Op>
-class ShieldOperation : private Continuation {
+class ShieldOperation final : private Continuation {
   public:
     static constexpr bool kIgnoresStop = true;  ///< See `ignores_stop`.
     /// Takes the operation over, or refers to it if Op is a reference.

@@ -31,7 +31,7 @@ class TimedOut : public std::runtime_error {
 /// \affinity owner shard
 template <class Op>
     requires Operation<std::remove_reference_t<Op>>
-class [[nodiscard]] TimeoutOperation : private Continuation, private BranchContext {
+class [[nodiscard]] TimeoutOperation final : private Continuation, private BranchContext {
   public:
     /// Nothing is armed before it is started. An `op` that is an lvalue outlives this.
     TimeoutOperation(Op&& op, TimePoint deadline) : op_(std::forward<Op>(op)), timer_(deadline) {}

@@ -53,7 +53,7 @@ class Runtime {
     /// \throws what main threw; TaskAborted if a main with a result was stopped before it had one;
     ///         std::system_error if a shard cannot be started
     template <class A>
-    auto run(A&& main) {
+    decltype(auto) run(A&& main) {
         decltype(std::declval<Executor&>().spawn(std::forward<A>(main))) handle;
         auto start = [&](Executor& shard_0) -> Context& {
             handle = shard_0.spawn(std::forward<A>(main), {.name = "main"});

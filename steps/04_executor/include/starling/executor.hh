@@ -83,7 +83,7 @@ class Executor final : public Scheduler, private EventSource {
     /// \pre not called from one of this executor's own tasks
     /// \return its result \throws what it threw; Deadlock
     template <class A>
-    auto block_on(A&& task_or_callable, SpawnOptions options = {.name = "main"}) {
+    decltype(auto) block_on(A&& task_or_callable, SpawnOptions options = {.name = "main"}) {
         Enter scope(*this);
         auto handle = spawn(std::forward<A>(task_or_callable), options);
         run_until([&] { return handle.done(); });

@@ -144,7 +144,7 @@ class HttpHandler {
     /// Answers at once and returns true, or returns false: then `handle` is asked.
     virtual bool answer(HttpExchange& exchange) { return (void)exchange, false; }
     /// Answers. \param exchange lives until the task has ended
-    /// \throws HttpError to refuse; anything else is answered with 500
+    /// \throws HttpError to refuse; any other std::exception is answered with 500
     virtual Task<> handle(HttpExchange& exchange) = 0;
 };
 

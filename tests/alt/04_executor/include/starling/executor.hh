@@ -59,7 +59,7 @@ class Executor final : public Scheduler {
     }
 
     template <class A>
-    auto block_on(A&& task_or_callable, SpawnOptions options = {.name = "main"}) {
+    decltype(auto) block_on(A&& task_or_callable, SpawnOptions options = {.name = "main"}) {
         Enter scope(*this);
         auto handle = spawn(std::forward<A>(task_or_callable), options);
         run_until([&] { return handle.done(); });

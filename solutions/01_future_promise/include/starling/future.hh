@@ -365,4 +365,5 @@ detail::FutureOf<F, Args...> detail::futurize(F& f, Args&&... args) {
 
 }  // namespace starling
 
+// Here, because the functions of either end need the other one's class complete.
 #include <starling/promise.hh>  // IWYU pragma: export

@@ -25,7 +25,7 @@ class FutureError : public std::logic_error {
     /// With a sentence for `what()`.
     explicit FutureError(Code code)
         : std::logic_error(kSentences[static_cast<int>(code)]), code_(code) {}
-    /// Throws one. Out of line, or callers that never fail pay (BM_Future_SetAndGet: 7 ns, not 4).
+    /// Throws one. Out of line, or callers that never fail pay (BM_Future_SetAndGet).
     /// \throws FutureError
     [[noreturn, gnu::noinline, gnu::cold]] static void raise(Code code) { throw FutureError(code); }
     /// What was wrong.

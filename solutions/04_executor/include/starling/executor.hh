@@ -62,7 +62,7 @@ struct ExecutorStats {
     std::uint64_t parks = 0;    ///< Times the thread slept.
 };
 
-/// The loop of one shard. \affinity owner shard
+/// The loop of one shard. Stays where it is. \affinity owner shard
 class Executor final : public Scheduler, private EventSource {
   public:
     static constexpr ServiceSlot kSlot = ServiceSlot::executor;
@@ -72,8 +72,6 @@ class Executor final : public Scheduler, private EventSource {
     explicit Executor(ExecutorOptions options = {});
     /// Ends every task, see end_tasks().
     ~Executor();
-    Executor(const Executor&) = delete;
-    Executor& operator=(const Executor&) = delete;
 
     /// Queues `c`; it runs in the loop. O(1).
     void schedule(Continuation& c) noexcept override { queue_.push(c); }

@@ -21,9 +21,8 @@ namespace starling {
 class ListLink {
   public:
     ListLink() = default;
-    /// What is listed stays where it is.
+    /// What is listed stays where it is; nothing is copied or assigned.
     ListLink([[maybe_unused]] ListLink&& other) noexcept { assert(!other.linked()); }
-    ListLink& operator=(const ListLink&) = delete;
     ~ListLink() { assert(!linked() && "destroyed while a list held it"); }
 
     /// Whether a list holds it. O(1).
@@ -43,14 +42,13 @@ class ListLink {
     ListLink* prev_ = nullptr;  // Valid only while next_ is set.
 };
 
-/// First in, first out, of T, which derives from ListLink. Does not own its elements.
+/// First in, first out, of T, which derives from ListLink. Does not own its elements. Stays where it
+/// is, as they do.
 /// \affinity owner shard
 template <class T>
 class IntrusiveList {
   public:
     IntrusiveList() noexcept { reset(); }
-    IntrusiveList(const IntrusiveList&) = delete;
-    IntrusiveList& operator=(const IntrusiveList&) = delete;
     /// Lets its elements go. O(elements).
     ~IntrusiveList() {
         while (!empty()) pop_front();

@@ -155,7 +155,6 @@ namespace detail {
 /// \affinity owner shard
 class WakeTarget : protected Continuation {
   public:
-    WakeTarget(const WakeTarget&) = delete;
     /// For any thread that is to wake this.
     Waker waker() const noexcept { return Waker(node_); }
 

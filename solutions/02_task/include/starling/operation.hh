@@ -1,7 +1,7 @@
 // Operation: the one shape of everything that can be awaited.
 //
 //     ready()   can it finish now, without waiting? (it may try, so ask once; it does not block)
-//     start(c)  begin; `c` is posted exactly once, when the *last* effect of the operation is over
+//     start(c)  begin; `c` goes on exactly once, when the *last* effect of the operation is over
 //     stopped() after that: did it end because its context was stopped?
 //     finish()  take the result: return it, throw its error, or throw Cancelled
 //

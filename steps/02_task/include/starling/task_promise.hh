@@ -173,7 +173,7 @@ class TaskPromise final : public Continuation, public Pooled, public TaskResult<
         // END 2.4
     }
     /// Runs when the body has ended: hands control to whoever waits.
-    struct FinalAwaiter : std::suspend_always {
+    struct FinalAwaiter {
         bool await_ready() const noexcept {
             // BEGIN 2.3: final awaiter
             // The result is in the frame: the frame stays, suspended, until its Task destroys it.
@@ -190,6 +190,7 @@ class TaskPromise final : public Continuation, public Pooled, public TaskResult<
                                                        std::noop_coroutine());
             // END 2.3
         }
+        void await_resume() const noexcept {}  // Never: a body that has ended does not go on.
     };
     FinalAwaiter final_suspend() const noexcept { return {}; }
 

@@ -69,7 +69,7 @@ void compare() {
     b2.set_value(22);  // In the other order: it does not matter.
     a2.set_value(20);
     std::printf("  by the compiler:       %d   (a frame and a resume function)\n\n",
-                task.promise().outcome().take());
+                task.promise().outcome.take());
 }
 
 // ---------------------------------------------------------------- the tracer
@@ -146,7 +146,7 @@ void trace() {
     kettle.set_value("tea");
     say("main", "set a value that nobody waits for yet");
     toaster.set_value(2);
-    say("main", "is back: \"" + task.promise().outcome().take() + "\"");
+    say("main", "is back: \"" + task.promise().outcome.take() + "\"");
 }
 
 // ---------------------------------------------------------------- a million of them
@@ -166,7 +166,7 @@ Task<long> tower(int levels) {
 void measure(const char* what, Task<long> task) {
     const auto begin = std::chrono::steady_clock::now();
     post(task.promise());
-    const long sum = task.promise().outcome().take();
+    const long sum = task.promise().outcome.take();
     const std::chrono::duration<double, std::nano> time = std::chrono::steady_clock::now() - begin;
     std::printf("  %ld %s: %.1f ns each\n", sum, what, time.count() / static_cast<double>(sum));
 }

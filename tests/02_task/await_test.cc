@@ -168,10 +168,10 @@ TEST(Ex2_3_Final, EndOfABodyIsAResultAlsoWithoutAValue) {
     Task<> task = child(log, hold);
     start(task, context);
     story.step("a Task<> waits");
-    story.expect("its outcome is empty", true, task.promise().outcome().empty());
+    story.expect("its outcome is empty", true, task.promise().outcome.empty());
     hold.go();
     story.step("it goes on, to its end");
-    story.expect("its outcome has a value", true, task.promise().outcome().has_value());
+    story.expect("its outcome has a value", true, task.promise().outcome.has_value());
 }
 
 TEST(Ex2_3_Final, ControlComesBackWithoutAPost) {

@@ -31,7 +31,7 @@ TEST(Ex2_6_Future, ReadyFutureDoesNotSuspend) {
     posts.run_one();
     EXPECT_EQ(posts.waiting(), 0u);
     ASSERT_TRUE(task.done());
-    EXPECT_EQ(task.promise().outcome().take(), 2);
+    EXPECT_EQ(task.promise().outcome.take(), 2);
 }
 
 TEST(Ex2_6_Future, PendingFutureResumesTheTask) {
@@ -45,7 +45,7 @@ TEST(Ex2_6_Future, PendingFutureResumesTheTask) {
     promise.set_value(1);
     story.step("the value comes: 1");
     if (!story.expect("the task is done", true, task.done())) return;
-    story.expect("its result", 2, task.promise().outcome().take());
+    story.expect("its result", 2, task.promise().outcome.take());
 }
 
 TEST(Ex2_6_Future, FailedFutureThrowsAtTheAwait) {
@@ -55,7 +55,7 @@ TEST(Ex2_6_Future, FailedFutureThrowsAtTheAwait) {
     start(task, context);
     promise.set_exception(std::out_of_range("late"));
     ASSERT_TRUE(task.done());
-    EXPECT_THROW(task.promise().outcome().take(), std::out_of_range);
+    EXPECT_THROW(task.promise().outcome.take(), std::out_of_range);
 }
 
 TEST(Ex2_6_Future, BrokenPromiseAndMissingPromiseEndTheWait) {
@@ -65,12 +65,12 @@ TEST(Ex2_6_Future, BrokenPromiseAndMissingPromiseEndTheWait) {
     start(broken, context);
     promise.reset();
     ASSERT_TRUE(broken.done());
-    EXPECT_THROW(broken.promise().outcome().take(), FutureError);
+    EXPECT_THROW(broken.promise().outcome.take(), FutureError);
 
     Task<int> missing = plus_one(Future<int>());
     start(missing, context);
     ASSERT_TRUE(missing.done()) << "this future has no promise that could end the wait";
-    EXPECT_THROW(missing.promise().outcome().take(), FutureError);
+    EXPECT_THROW(missing.promise().outcome.take(), FutureError);
 }
 
 TEST(Ex2_6_Future, OperationOfAFutureWithoutAPromiseHasNothingToWaitFor) {
@@ -90,7 +90,7 @@ TEST(Ex2_6_Future, StopEndsTheWait) {
     context.request_stop();
     story.step("a task awaits a future; its context is asked to stop");
     if (!story.expect("the task is done", true, task.done())) return;
-    story.expect("it was stopped", true, task.promise().outcome().stopped());
+    story.expect("it was stopped", true, task.promise().outcome.stopped());
     EXPECT_NO_THROW(promise.set_value(1)) << "the value comes late, and nobody wants it";
 }
 
@@ -107,10 +107,10 @@ TEST(Ex2_6_Future, SuccessBeatsAStop) {
     story.step("the value comes, then a stop, and only then is it the task's turn");
     story.expect("the task is posted once", 1u, posts.waiting());
     posts.run_all();
-    if (!story.expect("the task ended with a value", true, task.promise().outcome().has_value())) {
+    if (!story.expect("the task ended with a value", true, task.promise().outcome.has_value())) {
         return;
     }
-    story.expect("the value", 2, task.promise().outcome().take());
+    story.expect("the value", 2, task.promise().outcome.take());
 }
 
 TEST(Ex2_6_Future, ValueBehindAStopWakesNobodyTwice) {
@@ -129,8 +129,8 @@ TEST(Ex2_6_Future, ValueBehindAStopWakesNobodyTwice) {
     story.step("the value comes");
     story.expect("continuations posted, once each", 1u, posts.run_all());
     if (!story.expect("the task has ended", true, task.done())) return;
-    if (!story.expect("with a value", true, task.promise().outcome().has_value())) return;
-    story.expect("which is", 2, task.promise().outcome().take());
+    if (!story.expect("with a value", true, task.promise().outcome.has_value())) return;
+    story.expect("which is", 2, task.promise().outcome.take());
 }
 
 TEST(Ex2_6_Future, WaitThatWasStoppedByItselfHearsOfNoSecondStop) {
@@ -203,7 +203,7 @@ TEST(Ex2_6_Future, StoppedTaskAwaitsNoFutureNotEvenAReadyOne) {
     start(task, context);
     story.step("a task whose context is stopped awaits a future that is ready");
     if (!story.expect("it has ended", true, task.done())) return;
-    story.expect("it was stopped", true, task.promise().outcome().stopped());
+    story.expect("it was stopped", true, task.promise().outcome.stopped());
 }
 
 TEST(Ex2_6_Future, StopOfAFinishedWaitIsHarmless) {
@@ -221,7 +221,7 @@ TEST(Ex2_6_Future, StopOfAFinishedWaitIsHarmless) {
     first.set_value(1);
     context.request_stop();  // Only the second wait may hear of it.
     ASSERT_TRUE(task.done());
-    EXPECT_TRUE(task.promise().outcome().stopped());
+    EXPECT_TRUE(task.promise().outcome.stopped());
 }
 
 TEST(Ex2_6_Future, TaskMayBeDestroyedWhileItAwaits) {
@@ -314,7 +314,7 @@ TEST(Ex2_6_Future, StopReachesTheInnermostChild) {
     start(task, context);
     context.request_stop();
     ASSERT_TRUE(task.done());
-    EXPECT_TRUE(task.promise().outcome().stopped());
+    EXPECT_TRUE(task.promise().outcome.stopped());
 }
 
 TEST(Ex2_6_TaskOperation, IsStoppedWithItsContext) {

@@ -24,7 +24,7 @@ T run(Task<T>&& task) {
     Context context;
     start(task, context);
     EXPECT_TRUE(task.done()) << "the body has not ended";
-    return task.promise().outcome().take();
+    return task.promise().outcome.take();
 }
 
 Task<int> number(int x) { co_return x; }
@@ -71,15 +71,15 @@ TEST(Ex2_4_Result, ExceptionIsThrownAtTheAwait) {
     Task<int> child = fail();
     start(child, context);
     story.step("a task throws");
-    const bool kept = child.promise().outcome().has_error();
+    const bool kept = child.promise().outcome.has_error();
     if (!story.expect("its outcome is an exception", true, kept)) return;
     Task<std::string> task = rescue();
     start(task, context);
     story.step("a child throws; its parent awaits it inside a try block");
     if (!story.expect("the parent has ended", true, task.done())) return;
-    if (!story.expect("with a value", true, task.promise().outcome().has_value())) return;
+    if (!story.expect("with a value", true, task.promise().outcome.has_value())) return;
     story.expect("what it caught", std::string("thrown by the child"),
-                 task.promise().outcome().take());
+                 task.promise().outcome.take());
 }
 
 Task<> pass_on(int levels) {
@@ -103,7 +103,7 @@ TEST(Ex2_4_Result, ExceptionAfterAWaitIsNotTheWakersProblem) {
     start(task, context);
     EXPECT_NO_THROW(hold.go()) << "whoever resumes a task does not hear of its exceptions";
     ASSERT_TRUE(task.done());
-    EXPECT_TRUE(task.promise().outcome().has_error());
+    EXPECT_TRUE(task.promise().outcome.has_error());
 }
 
 Task<Tracked> tracked(int value) { co_return Tracked(value); }
@@ -143,8 +143,8 @@ TEST(Ex2_4_Result, CancelledIsNoError) {
     Task<> task = cancelled_by_hand();
     start(task, context);
     ASSERT_TRUE(task.done());
-    EXPECT_TRUE(task.promise().outcome().stopped()) << "combinators look; they do not catch";
-    EXPECT_FALSE(task.promise().outcome().has_error());
+    EXPECT_TRUE(task.promise().outcome.stopped()) << "combinators look; they do not catch";
+    EXPECT_FALSE(task.promise().outcome.has_error());
 }
 
 Task<> awaits_twice(Hold& hold, int& cancelled) {
@@ -167,7 +167,7 @@ TEST(Ex2_4_Result, EveryAwaitOfAStoppedTaskThrowsCancelled) {
     start(task, context);
     EXPECT_EQ(cancelled, 2) << "swallowing one does not help";
     ASSERT_TRUE(task.done());
-    EXPECT_TRUE(task.promise().outcome().stopped());
+    EXPECT_TRUE(task.promise().outcome.stopped());
     EXPECT_FALSE(hold.held()) << "the operation was never started";
 }
 

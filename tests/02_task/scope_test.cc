@@ -122,7 +122,7 @@ TEST(Ex2_7_Shield, CleanUpRunsInAStoppedTask) {
     story.step("the clean-up's future gets its value: 1");
     story.expect("what happened", std::vector<std::string>{"stopped", "cleaned up"}, log);
     if (!story.expect("the task has ended", true, task.done())) return;
-    story.expect("its result", 2, task.promise().outcome().take());
+    story.expect("its result", 2, task.promise().outcome.take());
 }
 
 TEST(Ex2_7_Shield, StopThatComesMeanwhileDoesNotReachIt) {

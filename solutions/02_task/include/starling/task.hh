@@ -94,7 +94,7 @@ class [[nodiscard]] Task {
         // BEGIN 2.2: task awaiter
         //| The parent goes on with what is in the child's outcome.
         //= todo("2.2", "Task::await_resume");
-        return promise().outcome().take();
+        return promise().outcome.take();
         // END 2.2
     }
 
@@ -115,14 +115,14 @@ class [[nodiscard]] Task {
         // BEGIN 2.4: results and exceptions
         //| Whether the body was left by Cancelled: for those who look, and do not catch.
         //= return todo_soft("2.4", "Task::stopped", false);
-        return promise().outcome().stopped();
+        return promise().outcome.stopped();
         // END 2.4
     }
     T finish() {
         // BEGIN 2.4: results and exceptions
         //| What became of the body: the value, or throw what the body has thrown.
         //= todo("2.4", "Task::finish");
-        return promise().outcome().take();
+        return promise().outcome.take();
         // END 2.4
     }
 

@@ -92,10 +92,10 @@ struct TaskResult {
         // BEGIN 2.4: results and exceptions
         //| Keep the value of `co_return value` in the outcome.
         //= todo("2.4", "TaskResult::return_value");
-        outcome_.set_value(std::forward<U>(value));
+        outcome.set_value(std::forward<U>(value));
         // END 2.4
     }
-    Outcome<T> outcome_;
+    Outcome<T> outcome;  ///< What became of the body. Empty until it has ended.
 };
 template <>
 struct TaskResult<void> {
@@ -103,10 +103,10 @@ struct TaskResult<void> {
         // BEGIN 2.3: final awaiter
         //| The body of a Task<void> has come to its end. That is a result as well: keep it.
         //= return todo_soft("2.3", "TaskResult<void>::return_void");
-        outcome_.set_value();
+        outcome.set_value();
         // END 2.3
     }
-    Outcome<void> outcome_;
+    Outcome<void> outcome;
 };
 
 template <class T>
@@ -185,8 +185,8 @@ class TaskPromise final : public Continuation, public Pooled, public TaskResult<
         //| Keep it in the outcome, where Cancelled has a state of its own. A local variable's
         //| destructor may have thrown after the co_return: then the value goes.
         //= return todo_soft("2.4", "TaskPromise::unhandled_exception");
-        this->outcome_.reset();
-        this->outcome_.set_current_exception();
+        this->outcome.reset();
+        this->outcome.set_current_exception();
         // END 2.4
     }
     /// Runs when the body has ended: hands control to whoever waits.
@@ -214,9 +214,6 @@ class TaskPromise final : public Continuation, public Pooled, public TaskResult<
         void await_resume() const noexcept {}  // Never: a body that has ended does not go on.
     };
     FinalAwaiter final_suspend() const noexcept { return {}; }
-
-    /// What became of the body. Empty until it has ended.
-    Outcome<T>& outcome() noexcept { return this->outcome_; }
 
     /// Called by the parent's await: control comes back to `parent`.
     void set_parent(std::coroutine_handle<> parent) noexcept { parent_ = parent; }

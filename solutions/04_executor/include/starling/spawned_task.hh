@@ -104,11 +104,11 @@ class SpawnedTask : public SpawnedTaskBase {
 
     /// Whether it ended by a stop, or was destroyed before its end. \pre done()
     bool ended_stopped() const noexcept {
-        return !task_.valid() || task_.promise().outcome().stopped();
+        return !task_.valid() || task_.promise().outcome.stopped();
     }
     /// The result, once; stopped if the body was destroyed before its end. \pre done()
     Outcome<T> take_outcome() {
-        if (task_.valid()) return std::move(task_.promise().outcome());
+        if (task_.valid()) return std::move(task_.promise().outcome);
         Outcome<T> stopped;
         stopped.set_stopped();
         return stopped;
@@ -133,8 +133,8 @@ class SpawnedTask : public SpawnedTaskBase {
         //| fetched it, goes to report_ignored_exception. May be called again, when the body has gone
         //| (it is not `valid`).
         //= return todo_soft("4.2", "SpawnedTask::destroy_body");
-        if (task_.valid() && task_.promise().outcome().has_error()) {
-            report_ignored_exception(task_.promise().outcome().error());
+        if (task_.valid() && task_.promise().outcome.has_error()) {
+            report_ignored_exception(task_.promise().outcome.error());
         }
         task_ = Task<T>();
         // END 4.2

@@ -90,7 +90,7 @@ struct TaskResult {
         todo("2.4", "TaskResult::return_value");
         // END 2.4
     }
-    Outcome<T> outcome_;
+    Outcome<T> outcome;  ///< What became of the body. Empty until it has ended.
 };
 template <>
 struct TaskResult<void> {
@@ -100,7 +100,7 @@ struct TaskResult<void> {
         return todo_soft("2.3", "TaskResult<void>::return_void");
         // END 2.3
     }
-    Outcome<void> outcome_;
+    Outcome<void> outcome;
 };
 
 template <class T>
@@ -193,9 +193,6 @@ class TaskPromise final : public Continuation, public Pooled, public TaskResult<
         void await_resume() const noexcept {}  // Never: a body that has ended does not go on.
     };
     FinalAwaiter final_suspend() const noexcept { return {}; }
-
-    /// What became of the body. Empty until it has ended.
-    Outcome<T>& outcome() noexcept { return this->outcome_; }
 
     /// Called by the parent's await: control comes back to `parent`.
     void set_parent(std::coroutine_handle<> parent) noexcept { parent_ = parent; }

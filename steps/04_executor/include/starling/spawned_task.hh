@@ -100,11 +100,11 @@ class SpawnedTask : public SpawnedTaskBase {
 
     /// Whether it ended by a stop, or was destroyed before its end. \pre done()
     bool ended_stopped() const noexcept {
-        return !task_.valid() || task_.promise().outcome().stopped();
+        return !task_.valid() || task_.promise().outcome.stopped();
     }
     /// The result, once; stopped if the body was destroyed before its end. \pre done()
     Outcome<T> take_outcome() {
-        if (task_.valid()) return std::move(task_.promise().outcome());
+        if (task_.valid()) return std::move(task_.promise().outcome);
         Outcome<T> stopped;
         stopped.set_stopped();
         return stopped;

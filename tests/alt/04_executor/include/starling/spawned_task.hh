@@ -62,7 +62,7 @@ struct Spawned final : SpawnedBase {
     }
     Continuation& body() noexcept override { return task.promise(); }
     void take_result() noexcept override {
-        outcome = std::move(task.promise().outcome());
+        outcome = std::move(task.promise().outcome);
         if (outcome.empty()) outcome.set_stopped();
         task = Task<T>();
         callable.reset();
@@ -112,9 +112,7 @@ class [[nodiscard]] JoinHandle : private StopNode {
         task_->waiter = waiter_ = &c;
         if (c.context() != nullptr) c.context()->link(*this);
     }
-    bool stopped() const noexcept {
-        return withdrawn_ && (!done() || task_->outcome.stopped());
-    }
+    bool stopped() const noexcept { return withdrawn_ && (!done() || task_->outcome.stopped()); }
     T finish() {
         unlink();
         if (stopped()) throw Cancelled{};

@@ -79,8 +79,8 @@ TEST(Ex3_6_Park, StartBehindTheWakePostsTheWaiterOnce) {
 }
 
 /// Notes on whose behalf things are scheduled.
-struct Recorder final : Scheduler {
-    void schedule(Continuation& c) noexcept override {
+struct Recorder {
+    void schedule(Continuation& c) noexcept {
         contexts.push_back(c.context());
         queue.push(c);
     }

@@ -18,15 +18,11 @@
 
 namespace starling {
 
-/// Resumes what it is given, later. \affinity owner shard
-class Scheduler {
-  public:
-    /// Has `c` resumed by the scheduler's loop, never inside this call. \pre `c` is in no queue.
-    /// O(1).
-    virtual void schedule(Continuation& c) noexcept = 0;
-
-  protected:
-    ~Scheduler() = default;
+/// Resumes what it is given, later: `schedule(c)` has `c` resumed by the scheduler's loop, never
+/// inside that call. \pre of `schedule`: `c` is in no queue
+template <class S>
+concept Scheduler = requires(S& scheduler, Continuation& c) {
+    { scheduler.schedule(c) } noexcept;
 };
 
 /// While it lives, this thread's `post` goes to a scheduler, and wakers that belong to `inbox` and
@@ -35,9 +31,8 @@ class Scheduler {
 /// \affinity owner shard
 class SchedulerScope {
   public:
-    /// \tparam S the scheduler's own class: a final one is called without a detour
     /// \param inbox of this scheduler; null: wakers always take the inbox's way
-    template <class S>
+    template <Scheduler S>
     SchedulerScope(S& scheduler, Inbox* inbox) noexcept {
         // BEGIN 3.1: manual scheduler
         // From now on a `post` of this thread is a call of `&schedule<S>`, below, with `&scheduler`:
@@ -67,7 +62,7 @@ class SchedulerScope {
 };
 
 /// Runs what it was given when `run_batch` is called. \affinity owner shard
-class ManualScheduler final : public Scheduler {
+class ManualScheduler {
   public:
     /// \param unparker told of wake-ups that come while the owner sleeps; null: it never sleeps
     explicit ManualScheduler(std::shared_ptr<Unparker> unparker = nullptr)
@@ -79,7 +74,7 @@ class ManualScheduler final : public Scheduler {
     }
 
     /// Queues `c` for the next batch. O(1).
-    void schedule(Continuation& c) noexcept override {
+    void schedule(Continuation& c) noexcept {
         // BEGIN 3.1: manual scheduler
         // `c` waits in the queue for its batch. It does not run here.
         return todo_soft("3.1", "ManualScheduler::schedule");

@@ -64,7 +64,7 @@ struct ExecutorStats {
 };
 
 /// The loop of one shard. Stays where it is. \affinity owner shard
-class Executor final : public Scheduler, private EventSource {
+class Executor final : private EventSource {
   public:
     static constexpr ServiceSlot kSlot = ServiceSlot::executor;
     static constexpr const char* kName = "an executor";
@@ -75,7 +75,7 @@ class Executor final : public Scheduler, private EventSource {
     ~Executor();
 
     /// Queues `c`; it runs in the loop. O(1).
-    void schedule(Continuation& c) noexcept override { queue_.push(c); }
+    void schedule(Continuation& c) noexcept { queue_.push(c); }
 
     /// Runs `task` (or a callable that returns one) and everything spawned, until `task` has ended.
     /// \pre not called from one of this executor's own tasks

@@ -42,7 +42,7 @@ struct ExecutorStats {
     std::uint64_t parks = 0;
 };
 
-class Executor final : public Scheduler {
+class Executor final {
   public:
     static constexpr ServiceSlot kSlot = ServiceSlot::executor;
     static constexpr const char* kName = "an executor";
@@ -52,7 +52,7 @@ class Executor final : public Scheduler {
     Executor(const Executor&) = delete;
     Executor& operator=(const Executor&) = delete;
 
-    void schedule(Continuation& c) noexcept override {
+    void schedule(Continuation& c) noexcept {
         const auto p = c.context() == nullptr ? Priority::normal : c.context()->priority();
         queues_[static_cast<std::size_t>(p)].push(c);
         ++queued_;

@@ -48,7 +48,10 @@ class Inbox {
     void push(detail::WakerNode& node) noexcept;
 
     /// One waker more exists that may push here.
-    void add_waker() noexcept { wakers_.fetch_add(1, std::memory_order_relaxed); }
+    void add_waker() noexcept {
+        // relaxed: it publishes nothing, and whoever adds one is the owner or holds one already.
+        wakers_.fetch_add(1, std::memory_order_relaxed);
+    }
     /// One less.
     void drop_waker() noexcept {
         // release: pairs with the acquire in wakers(); publishes what this waker has pushed.
@@ -69,7 +72,10 @@ class Inbox {
         return empty();
     }
     /// The sleep is over, or did not come about.
-    void after_sleep() noexcept { sleeping_.store(false, std::memory_order_relaxed); }
+    void after_sleep() noexcept {
+        // relaxed: it publishes nothing; who still sees true unparks once in vain.
+        sleeping_.store(false, std::memory_order_relaxed);
+    }
 
     /// Drops everything, now and from now on: the shard is gone.
     void close() noexcept;

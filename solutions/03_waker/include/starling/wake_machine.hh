@@ -108,7 +108,8 @@ class WakeMachine {
         // END 3.4
     }
 
-    /// For those who watch: it may have changed by now. Any thread.
+    /// For those who watch: it may have changed by now, and nothing is seen behind it (relaxed).
+    /// Any thread.
     WakeState state() const noexcept { return word_.load(std::memory_order_relaxed); }
 
   private:

@@ -69,6 +69,7 @@ class WakerNode final : public Continuation, public Pooled {
         // END 3.5
     }
     Inbox& inbox() const noexcept { return *inbox_; }
+    /// For those who watch: nothing may follow from it (relaxed).
     std::uint32_t refs() const noexcept { return refs_.load(std::memory_order_relaxed); }
 
     // Owner.

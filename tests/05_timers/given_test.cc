@@ -54,6 +54,8 @@ TEST(Given5_Durations, WhatNanosecondsCannotCountIsForEver) {
     EXPECT_EQ(Duration(AnyDuration(Seconds(Limits::infinity()))), Duration::max());
     EXPECT_EQ(Duration(AnyDuration(Seconds(-Limits::infinity()))), Duration::min());
     EXPECT_EQ(Duration(AnyDuration(Seconds(Limits::quiet_NaN()))), Duration::max());
+    EXPECT_EQ(Duration(AnyDuration(std::chrono::duration<float>(9.223372e9F))), Duration::max())
+        << "less than fits; but in floats, a step on the way to nanoseconds rounds up beyond it";
     EXPECT_EQ(Duration(AnyDuration(std::chrono::years(292))), std::chrono::years(292));
 }
 

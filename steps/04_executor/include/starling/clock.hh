@@ -18,20 +18,18 @@ class AnyDuration {
   public:
     /// From any duration, implicitly.
     template <class Rep, class Period>
-    constexpr AnyDuration(std::chrono::duration<Rep, Period> time) noexcept : time_(round(time)) {}
+    constexpr AnyDuration(std::chrono::duration<Rep, Period> time) noexcept {
+        constexpr double kLongest = 9.223e18;  // A little less than what fits: floats are coarse.
+        const double ns = std::chrono::duration<double, std::nano>(time).count();
+        if (ns < kLongest) {
+            time_ = ns > -kLongest ? std::chrono::ceil<Duration>(time) : Duration::min();
+        }
+    }
     /// Duration::max(): for ever.
     constexpr operator Duration() const noexcept { return time_; }
 
   private:
-    static constexpr Duration round(Duration time) noexcept { return time; }
-    template <class AnyTime>
-    static constexpr Duration round(AnyTime time) noexcept {
-        constexpr double kLongest = 9.223e18;  // A little less than what fits.
-        const double ns = std::chrono::duration<double, std::nano>(time).count();
-        if (ns < -kLongest) return Duration::min();
-        return ns < kLongest ? std::chrono::ceil<Duration>(time) : Duration::max();
-    }
-    Duration time_;
+    Duration time_ = Duration::max();
 };
 
 /// The moment `delay` behind `time`; TimePoint::max() if that is beyond all time. \affinity any

@@ -47,14 +47,17 @@ bool Executor::drive(const std::function<bool()>& done) {
     assert(!driving_ && "an executor was run from inside one of its own tasks");
     Enter scope(*this);
     driving_ = true;
-    const auto over = [](bool* driving) { *driving = false; };
-    const std::unique_ptr<bool, decltype(over)> driving(&driving_, over);
+    struct Driving {
+        bool& flag;
+        ~Driving() { flag = false; }
+    } const driving{driving_};
     now_ = clock_.now();
     bool stuck = false;
     // BEGIN 4.3: the loop
     //| Turn after turn until `done()`: a batch, then poll the sources. If nothing is queued then and
-    //| it is not done, spin(done). Still so (ask both again: spin polls): if nothing can happen any
-    //| more, `stuck` is true and the loop ends; otherwise sleep(). Never sleep with work queued.
+    //| it is not done, spin(done). Still so (ask both again: spin polls): if no source may bring an
+    //| event any more (EventSource::active), `stuck` is true and the loop ends; otherwise sleep().
+    //| Never sleep with work queued.
     //= todo("4.3", "Executor::drive");
     while (!stuck && !done()) {
         run_batch();
@@ -62,7 +65,7 @@ bool Executor::drive(const std::function<bool()>& done) {
         if (!queue_.empty() || done()) continue;
         spin(done);
         if (!queue_.empty() || done()) continue;
-        stuck = !anything_can_happen();
+        stuck = std::ranges::none_of(sources_, &EventSource::active);
         if (!stuck) sleep();
     }
     // END 4.3
@@ -101,14 +104,6 @@ void Executor::poll_sources() noexcept {
     now_ = clock_.now();
     for (EventSource* source : sources_) source->poll();
     // END 4.1
-}
-
-bool Executor::anything_can_happen() const noexcept {
-    // BEGIN 4.3: the loop
-    //| Whether an event may still come: see EventSource::active.
-    //= return todo_soft("4.3", "Executor::anything_can_happen", false);
-    return std::ranges::any_of(sources_, [](EventSource* s) { return s->active(); });
-    // END 4.3
 }
 
 void Executor::spin(const std::function<bool()>& done) {

@@ -44,14 +44,17 @@ bool Executor::drive(const std::function<bool()>& done) {
     assert(!driving_ && "an executor was run from inside one of its own tasks");
     Enter scope(*this);
     driving_ = true;
-    const auto over = [](bool* driving) { *driving = false; };
-    const std::unique_ptr<bool, decltype(over)> driving(&driving_, over);
+    struct Driving {
+        bool& flag;
+        ~Driving() { flag = false; }
+    } const driving{driving_};
     now_ = clock_.now();
     bool stuck = false;
     // BEGIN 4.3: the loop
     // Turn after turn until `done()`: a batch, then poll the sources. If nothing is queued then and
-    // it is not done, spin(done). Still so (ask both again: spin polls): if nothing can happen any
-    // more, `stuck` is true and the loop ends; otherwise sleep(). Never sleep with work queued.
+    // it is not done, spin(done). Still so (ask both again: spin polls): if no source may bring an
+    // event any more (EventSource::active), `stuck` is true and the loop ends; otherwise sleep().
+    // Never sleep with work queued.
     todo("4.3", "Executor::drive");
     // END 4.3
     return !stuck;
@@ -75,13 +78,6 @@ void Executor::poll_sources() noexcept {
     // some of them compare deadlines with it.
     return todo_soft("4.1", "Executor::poll_sources");
     // END 4.1
-}
-
-bool Executor::anything_can_happen() const noexcept {
-    // BEGIN 4.3: the loop
-    // Whether an event may still come: see EventSource::active.
-    return todo_soft("4.3", "Executor::anything_can_happen", false);
-    // END 4.3
 }
 
 void Executor::spin(const std::function<bool()>& done) {

@@ -177,7 +177,6 @@ class Executor final : private EventSource {
     bool drive(const std::function<bool()>& done);
     void run_batch();
     void poll_sources() noexcept;
-    bool anything_can_happen() const noexcept;
     void spin(const std::function<bool()>& done);
     void sleep();
 

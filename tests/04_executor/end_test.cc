@@ -168,7 +168,7 @@ TEST(Ex4_3_End, TaskSpawnedByAnEndingTaskIsStoppedToo) {
         executor.run_once();
     }
     story.step(
-        "the executor ends; a task that is stopped spawns another one (Executor::adopt, 4.2)");
+        "the executor ends; a task that is stopped spawns another one (Executor::launch, 4.2)");
     story.expect("the new one begins, and its first await throws", std::string("late begins "),
                  log);
 }

@@ -95,7 +95,7 @@ class Executor final : private EventSource {
     auto spawn(F&& f, SpawnOptions options = {}) {
         using T = std::invoke_result_t<std::decay_t<F>&>::value_type;
         using Call = detail::SpawnedCall<T, std::decay_t<F>>;
-        return adopt<T>(*new Call(std::forward<F>(f), options));
+        return launch<T>(*new Call(std::forward<F>(f), options));
     }
     /// The same for a task that is there already. \pre task.valid()
     template <class T>
@@ -165,11 +165,11 @@ class Executor final : private EventSource {
     void after_sleep() noexcept override { inbox_->after_sleep(); }
 
     template <class T>
-    JoinHandle<T> adopt(detail::SpawnedTask<T>& task) {
+    JoinHandle<T> launch(detail::SpawnedTask<T>& task) {
         // BEGIN 4.2: spawn and JoinHandle
         //| The task joins the live ones, at the front of `tasks_`, and its body is scheduled: it does not run
         //| here. While the tasks are being ended (`ending_`), a new one is asked to stop at once.
-        //= todo("4.2", "Executor::adopt");
+        //= todo("4.2", "Executor::launch");
         tasks_.push_front(task);
         if (ending_) task.request_stop();
         schedule(task.body());
@@ -192,8 +192,8 @@ class Executor final : private EventSource {
     const std::shared_ptr<Unparker> unparker_;
     const std::shared_ptr<Inbox> inbox_;
     std::vector<EventSource*> sources_;  // Borrows.
-    IntrusiveList<detail::SpawnedTaskBase>
-        tasks_;  // Owns: those whose body has not ended, newest first.
+    // Borrows: those whose body has not ended, newest first; each frees itself (spawned_task.hh).
+    IntrusiveList<detail::SpawnedTaskBase> tasks_;
     bool ending_ = false;
     bool driving_ = false;
     ExecutorStats stats_;

@@ -224,7 +224,8 @@ class [[nodiscard]] JoinHandle : public StoppableWait<JoinHandle<T>> {
     // An operation: `co_await handle` gives the result once. Stopping the await leaves the task
     // alone; the handle may be awaited again then.
 
-    /// Whether the result is here.
+    /// Whether the result is here. It is asked when an await begins, so a stop of an earlier one is
+    /// forgotten.
     bool ready() noexcept {
         this->renew();
         return done();

@@ -16,8 +16,8 @@
 
 namespace starling {
 
-/// One per layer that offers an ambient service.
-enum class ServiceSlot : std::size_t { executor, timer, io, net, smp, http, user, count };
+/// One per layer that offers an ambient service, and one for a program's own.
+enum class ServiceSlot : std::size_t { executor, timer, io, smp, user, count };
 
 /// What is around the code that runs now. \affinity owner shard
 struct Env {

@@ -33,7 +33,7 @@ Executor::~Executor() {
     inbox_->close();
 }
 
-void Executor::adopt(std::shared_ptr<detail::SpawnedBase> task) {
+void Executor::launch(std::shared_ptr<detail::SpawnedBase> task) {
     detail::SpawnedBase& spawned = *task;
     tasks_.push_front(std::move(task));
     spawned.on_end = [this, place = tasks_.begin(), keep = tasks_.front()] { tasks_.erase(place); };

@@ -70,7 +70,7 @@ class Executor final {
     JoinHandle<T> spawn(Task<T> task, SpawnOptions options = {}) {
         auto spawned = std::make_shared<detail::Spawned<T>>(options);
         spawned->set_body(std::move(task));
-        adopt(spawned);
+        launch(spawned);
         return JoinHandle<T>(std::move(spawned));
     }
     template <class F>
@@ -81,7 +81,7 @@ class Executor final {
         auto spawned = std::make_shared<detail::Spawned<T>>(options);
         spawned->set_body((*callable)());
         spawned->callable = std::move(callable);
-        adopt(spawned);
+        launch(spawned);
         return JoinHandle<T>(std::move(spawned));
     }
 
@@ -119,7 +119,7 @@ class Executor final {
 
   private:
     struct InboxSource;
-    void adopt(std::shared_ptr<detail::SpawnedBase> task);
+    void launch(std::shared_ptr<detail::SpawnedBase> task);
     bool drive(const std::function<bool()>& done);
     Continuation& next();
     void run_queued(std::size_t at_most);

@@ -62,10 +62,10 @@ class SpawnedTaskBase : public Continuation, public Context, public ListLink {
     /// The handle lets go.
     void detach() noexcept {
         // BEGIN 4.2: spawn and JoinHandle
-        //| If the body has ended nobody needs this any more: destroy(). Otherwise the body's end
-        //| will do it (see the table above).
+        //| If the body has ended nobody needs this any more: `delete this` (`new` made it).
+        //| Otherwise the body's end will do it (see the table above).
         //= return todo_soft("4.2", "SpawnedTaskBase::detach");
-        if (done()) return destroy();
+        if (done()) return delete this;
         waiter_ = this;
         // END 4.2
     }
@@ -73,19 +73,17 @@ class SpawnedTaskBase : public Continuation, public Context, public ListLink {
     /// The body has ended.
     void resume() noexcept override {
         // BEGIN 4.2: spawn and JoinHandle
-        //| Leave the list of live tasks. If the handle was dropped, destroy(); otherwise post the
+        //| Leave the list of live tasks. If the handle was dropped, `delete this`; otherwise post the
         //| waiter, if there is one, and leave null there: the handle will free this.
         //= return todo_soft("4.2", "SpawnedTaskBase::resume");
         unlink();
-        if (waiter_ == this) return destroy();
+        if (waiter_ == this) return delete this;
         if (waiter_ != nullptr) post(*std::exchange(waiter_, nullptr));
         // END 4.2
     }
 
   protected:
-    ~SpawnedTaskBase() = default;
-    /// Frees this object.
-    virtual void destroy() noexcept = 0;
+    virtual ~SpawnedTaskBase() = default;
     /// Destroys the body, wherever it stands.
     virtual void destroy_body() noexcept = 0;
 
@@ -94,7 +92,7 @@ class SpawnedTaskBase : public Continuation, public Context, public ListLink {
     Continuation* waiter_ = nullptr;  // Borrows: who awaits the handle. See the table above.
 };
 
-/// The part that does.
+/// The part that depends on it: owns the body.
 template <class T>
 class SpawnedTask : public SpawnedTaskBase {
   public:
@@ -115,7 +113,6 @@ class SpawnedTask : public SpawnedTaskBase {
     }
 
   protected:
-    ~SpawnedTask() = default;
     void set_body(Task<T> task) noexcept {
         assert(task.valid() && "spawned a task that was moved from");
         // BEGIN 4.2: spawn and JoinHandle
@@ -153,17 +150,16 @@ class SpawnedCall final : public SpawnedTask<T>, public Pooled {
         : SpawnedTask<T>(options), f_(std::forward<Source>(f)) {
         this->set_body(f_());
     }
-
-  private:
-    void destroy() noexcept override {
+    ~SpawnedCall() override {
         // BEGIN 4.2: spawn and JoinHandle
-        //| Free the body, then this object, which was made with `new`. (What is left in the frame may
-        //| refer to the captures of `f_`.)
-        //= return todo_soft("4.2", "SpawnedCall::destroy");
-        this->destroy_body();  // Before the callable.
-        delete this;
+        //| `destroy_body` before `f_` goes: what is left in the frame may refer to its captures.
+        //= todo_soft("4.2", "SpawnedCall::~SpawnedCall");
+        //= return;
+        this->destroy_body();
         // END 4.2
     }
+
+  private:
     [[no_unique_address]] F f_;
 };
 

@@ -14,6 +14,7 @@
 namespace starling {
 namespace {
 
+using testing_support::CountedTimer;
 using testing_support::in_ms;
 using testing_support::Story;
 using testing_support::WatchedTimers;
@@ -111,13 +112,12 @@ TEST(Ex5_3_NextDeadline, CrowdedSlotCostsAFewWakeUpsAndNoScan) {
     Story story(
         "what is the latest time that is certainly not too late, without looking at everybody?");
     testing_support::WheelOracle many(1, 1);  // Only for its clock.
-    WheelBed::Nothing target;
-    std::vector<Timer> timers(5000);
+    std::vector<CountedTimer> timers(5000);
     TimerWheel wheel(many.now());
     const TimePoint at = many.now() + 20'000'007ms;
     for (Timer& timer : timers) {
         timer.set_deadline(at);
-        wheel.insert(timer, target);
+        wheel.insert(timer);
     }
     story.step("arm 5000 timers for the same tick of level 3");
     int wake_ups = 0;
@@ -135,14 +135,13 @@ TEST(Ex5_3_NextDeadline, CrowdedSlotCostsAFewWakeUpsAndNoScan) {
 
 TEST(Ex5_3_NextDeadline, IsExactWithAsManyInASlotAsItMayLookAt) {
     Story story("how many timers of a slot are you to look at before you settle for less?");
-    WheelBed::Nothing target;
-    std::vector<Timer> timers(TimerWheel::kScanMax);
+    std::vector<CountedTimer> timers(TimerWheel::kScanMax);
     TimerWheel wheel(WheelBed::kOrigin);
     Duration at = 300ms + TimerWheel::kScanMax * 1ms;
     for (Timer& timer : timers) {
         at -= 1ms;
         timer.set_deadline(WheelBed::kOrigin + at);
-        wheel.insert(timer, target);
+        wheel.insert(timer);
     }
     story.step("arm kScanMax timers for one slot of level 1, the latest first, at last one for " +
                in_ms(at));
@@ -151,14 +150,13 @@ TEST(Ex5_3_NextDeadline, IsExactWithAsManyInASlotAsItMayLookAt) {
 
 TEST(Ex5_3_NextDeadline, IsNotTooLateWhenTheEarliestIsTheLastOfACrowd) {
     Story story("the earliest of those you have looked at: what do you know of all the others?");
-    WheelBed::Nothing target;
-    std::vector<Timer> timers(TimerWheel::kScanMax * 2);
+    std::vector<CountedTimer> timers(TimerWheel::kScanMax * 2);
     TimerWheel wheel(WheelBed::kOrigin);
     Duration at = 300ms + TimerWheel::kScanMax * 2ms;
     for (Timer& timer : timers) {
         at -= 1ms;
         timer.set_deadline(WheelBed::kOrigin + at);
-        wheel.insert(timer, target);
+        wheel.insert(timer);
     }
     story.step(
         "arm 2 * kScanMax timers for one slot of level 1, the latest first, at last one for " +
@@ -170,12 +168,11 @@ TEST(Ex5_3_NextDeadline, IsNotTooLateWhenTheEarliestIsTheLastOfACrowd) {
 
 TEST(Ex5_3_NextDeadline, LookIntoACrowdedSlotIsAtAFewOfItsTimers) {
     Story story("an executor asks before every sleep: what does it cost with a million in a slot?");
-    WheelBed::Nothing target;
     WatchedTimers timers(20 * TimerWheel::kScanMax);
     TimerWheel wheel(WheelBed::kOrigin);
     for (std::size_t i = 0; i < timers.size(); ++i) {
         timers[i].set_deadline(WheelBed::kOrigin + 20'000'007ms);
-        wheel.insert(timers[i], target);
+        wheel.insert(timers[i]);
     }
     timers.watch();
     const TimePoint next = wheel.next_deadline();

@@ -1,5 +1,6 @@
 // 5.4: a sleep that is stopped, destroyed, or loses its service. Needs 5.1, 5.2, 5.3.
 #include <gtest/gtest.h>
+#include <memory>
 #include <starling/probes.hh>
 #include <starling/sleep.hh>
 #include <starling/story.hh>
@@ -78,6 +79,19 @@ TEST(Ex5_4_Sleep, TimeThatIsOverBeatsAStop) {
     story.expect("times the waiter was resumed", 1, waiter.resumed);
     story.expect("the operation was stopped", false, op.stopped());
     EXPECT_NO_THROW(op.finish());
+}
+
+TEST(Ex5_4_Sleep, WaiterMayFreeTheSleepThatPostsIt) {
+    Story story("the waiter owns the sleep: what may be left of it when `post` comes back?");
+    TimerBed bed;
+    Executor::Enter enter(bed.executor);
+    testing_support::ImmediatePost runs_at_once;
+    auto op = std::make_unique<SleepOperation>(bed.clock.now());
+    Waiter waiter([&] { op.reset(); });
+    op->start(waiter);
+    story.step("start a sleep until now, whose waiter frees it, and poll");
+    bed.timers.poll();
+    story.expect("times the waiter was resumed", 1, waiter.resumed);
 }
 
 TEST(Ex5_4_Sleep, StopOfAFinishedSleepDoesNothing) {

@@ -2,19 +2,20 @@
 #include <gtest/gtest.h>
 #include <deque>
 #include <random>
-#include <starling/probes.hh>
 #include <starling/sleep.hh>
 #include <starling/story.hh>
 #include <starling/timer_bed.hh>
 #include <string>
 #include <vector>
 
+#include "wheel_bed.hh"
+
 namespace starling {
 namespace {
 
+using testing_support::CountedTimer;
 using testing_support::Story;
 using testing_support::TimerBed;
-using testing_support::Waiter;
 using namespace std::chrono_literals;
 
 /// Nanoseconds, for readable comparisons.
@@ -204,19 +205,15 @@ TEST(Ex5_4_Sleep, BeyondAllTimeIsTheEndOfTime) {
 struct ArmedTimers {
     ArmedTimers(TimerBed& bed, int count, Duration delay) {
         for (int i = 0; i < count; ++i) {
-            bed.timers.arm(timers.emplace_back(bed.clock.now() + delay), targets.emplace_back());
+            bed.timers.arm(timers.emplace_back(bed.clock.now() + delay));
         }
-    }
-    ~ArmedTimers() {
-        for (Timer& timer : timers) timer.cancel();
     }
     int fired() const {
         int count = 0;
-        for (const Waiter& target : targets) count += target.resumed;
+        for (const CountedTimer& timer : timers) count += timer.times;
         return count;
     }
-    std::deque<Timer> timers;
-    std::deque<Waiter> targets;
+    std::deque<CountedTimer> timers;
 };
 
 TEST(Ex5_4_Poll, TurnThatReachesADeadlineWakesTheSleeper) {

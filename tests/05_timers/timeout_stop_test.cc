@@ -101,19 +101,43 @@ TEST(Ex5_5_Timeout, OuterStopBeatsATimeoutWhoseOperationStillEnds) {
                 co_await shield(sleep(cleans_up));
                 throw Cancelled{};
             };
-            auto task = spawn(
+            JoinHandle<> task;
+            auto stopper = spawn([&]() -> Task<> {
+                co_await sleep(10ms);  // Armed before the limit, it wakes before the operation.
+                task.abort();
+            });
+            co_await yield();
+            task = spawn(
                 [&]() -> Task<> { result = co_await outcome_of(timeout(slow_to_end(), 10ms)); });
-            co_await sleep(10ms);  // Wakes in the turn in which the limit expires, and behind it.
-            task.abort();
             try {
                 co_await task;
             } catch (const TaskAborted&) {
             }
+            co_await stopper;
         });
         story.step("within 10 ms; aborted in the turn in which they are over; it takes " +
                    std::to_string(cleans_up / 1ms) + " ms to end");
         story.expect("result", std::string("cancelled"), result);
     }
+}
+
+TEST(Ex5_5_Timeout, OperationThatWasStoppedInTimeHasNotTimedOut) {
+    Story story(
+        "it was stopped, and before its waiter has run the time is over: whose stop was it?");
+    TimerBed bed;
+    Executor::Enter enter(bed.executor);
+    Waiter waiter;
+    SleepOperation nap = sleep(1h);
+    auto op = timeout(nap, 0ms);
+    op.start(waiter);
+    nap.stop();
+    bed.timers.poll();
+    story.step(
+        "start a sleep of an hour, within 0 ms; somebody else stops it; then the timer expires");
+    pass(bed, 0ms);
+    story.expect("times the waiter was resumed", 1, waiter.resumed);
+    story.expect("the operation was stopped, and not by its limit", true, op.stopped());
+    EXPECT_THROW(op.finish(), Cancelled);
 }
 
 TEST(Ex5_5_Timeout, StopThatComesAfterItHasEndedChangesNothing) {

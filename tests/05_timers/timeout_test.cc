@@ -31,6 +31,7 @@ TEST(Ex5_5_Timeout, EndOfTheOperationIsHeardOfOnce) {
     story.step("start a sleep of 5 ms, within 10 ms");
     pass(bed, 5ms);
     story.expect("after 5 ms: times the waiter was resumed", 1, waiter.resumed);
+    story.expect("a timer is still armed", false, bed.timers.active());
     pass(bed, 20ms);
     story.step("nobody asks for the result yet, as in a select that waits for others");
     story.expect("20 ms later: times the waiter was resumed", 1, waiter.resumed);
@@ -178,8 +179,7 @@ TEST(Ex5_5_Timeout, InnermostOfTwoLimitsThatExpiresDecides) {
 }
 
 TEST(Ex5_5_Timeout, OperationAndTimerThatEndInOnePollAreBothWaitedFor) {
-    Story story(
-        "the operation has ended, and the timer's target is in the run queue: may this object go?");
+    Story story("the operation has ended, and so has its time: who goes on, and how often?");
     TimerBed bed;
     const auto result = bed.run([&]() -> Task<std::string> {
         auto busy = spawn([&]() -> Task<> {
@@ -195,8 +195,7 @@ TEST(Ex5_5_Timeout, OperationAndTimerThatEndInOnePollAreBothWaitedFor) {
 }
 
 TEST(Ex5_5_Timeout, ResultThatIsThereWhenTheTimerFiresCounts) {
-    Story story(
-        "the timer's target runs before the operation's awaiter: has the operation failed?");
+    Story story("the time is over before the operation's awaiter has run: has it failed?");
     TimerBed bed;
     Promise<int> promise;
     const auto result = bed.run([&]() -> Task<std::string> {

@@ -12,8 +12,9 @@
 #include <csignal>
 #include <cstddef>
 #include <memory>
-#include <starling/timer_wheel.hh>
 #include <system_error>
+
+#include "wheel_bed.hh"
 
 namespace starling::testing_support {
 
@@ -42,8 +43,8 @@ class WatchedTimers {
     WatchedTimers(const WatchedTimers&) = delete;
 
     std::size_t size() const noexcept { return size_; }
-    Timer& operator[](std::size_t i) noexcept {
-        return *reinterpret_cast<Timer*>(memory_ + i * page_);
+    CountedTimer& operator[](std::size_t i) noexcept {
+        return *reinterpret_cast<CountedTimer*>(memory_ + i * page_);
     }
     /// From now on looks are counted.
     void watch() noexcept { ::mprotect(memory_, size_ * page_, PROT_NONE); }

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "wheel_bed.hh"
+
 namespace starling::testing_support {
 
 /// \affinity one thread
@@ -28,7 +30,7 @@ class WheelOracle {
             return;
         }
         timer.set_deadline(now_ + random_duration(51));
-        wheel_.insert(timer, target_);
+        wheel_.insert(timer);
         at_[i] = armed_.emplace(tick_of(timer.deadline()), i);
     }
 
@@ -55,9 +57,6 @@ class WheelOracle {
 
   private:
     static constexpr TimePoint kOrigin{std::chrono::hours(1)};
-    struct Nothing final : Continuation {
-        void resume() noexcept override {}
-    };
 
     /// Up to 2^bits ns, and every order of magnitude as often.
     Duration random_duration(unsigned bits) {
@@ -69,8 +68,9 @@ class WheelOracle {
     }
     void pop_all() {
         while (Timer* timer = wheel_.pop_expired()) {
-            timer->fire();
-            fired_.push_back(static_cast<std::size_t>(timer - timers_.data()));
+            timer->expired();
+            fired_.push_back(
+                static_cast<std::size_t>(static_cast<CountedTimer*>(timer) - timers_.data()));
         }
     }
     std::string compare() {
@@ -102,8 +102,7 @@ class WheelOracle {
     std::mt19937_64 random_;
     TimePoint now_ = kOrigin;
     std::size_t moves_max_ = TimerWheel::kUnlimited;
-    Nothing target_;
-    std::vector<Timer> timers_;
+    std::vector<CountedTimer> timers_;
     std::multimap<std::int64_t, std::size_t> armed_;
     std::vector<std::multimap<std::int64_t, std::size_t>::iterator>
         at_;  // Where each armed one is.

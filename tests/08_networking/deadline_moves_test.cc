@@ -1,7 +1,6 @@
 // 8.4: one deadline serves many operations, is moved often, and passes seldom.
 #include <gtest/gtest.h>
 
-#include <optional>
 #include <starling/net_world.hh>
 #include <starling/sleep.hh>
 #include <starling/story.hh>
@@ -187,37 +186,6 @@ TEST_P(Ex8_4_MovingDeadline, StreamMayGoWhileItsTimerIsArmed) {
         }
         co_await sleep(seconds(1));
     });
-}
-
-TEST_P(Ex8_4_MovingDeadline, DeadlineThatPassesWhileEverythingEndsHarmsNobody) {
-    const auto driver = testing_support::make_test_driver(GetParam());
-    if (driver == nullptr) return;
-    VirtualClock clock;
-    auto [ours, peer] = tcp_pair();
-    std::optional<TcpStream> stream;
-    Executor executor({.parker = driver.get(), .clock = &clock, .batch_max = 1});
-    executor.add_source(*driver);
-    provide_service(executor.env(), driver.get());
-    std::optional<TimerService> timers(executor);
-    {
-        Executor::Enter scope(executor);
-        stream.emplace(*driver, std::move(ours));
-        stream->set_read_deadline(clock.now() + milliseconds(10));
-    }
-    executor.spawn([&] { return read_once(*stream); }, {.name = "reader"}).detach();
-    executor
-        .spawn(
-            []() -> Task<> {
-                for (;;) co_await yield();
-            },
-            {.name = "busy"})
-        .detach();
-    for (int i = 0; i < 10; ++i) executor.run_once();
-    clock.advance(milliseconds(20));
-    executor.run_once();  // The deadline stands behind the busy task in the queue.
-    timers.reset();
-    executor.end_tasks();
-    EXPECT_EQ(0U, executor.live_tasks());
 }
 
 TEST_P(Ex8_4_MovingDeadline, DeadlineThatMovesWithEveryMessageCostsNoTimer) {

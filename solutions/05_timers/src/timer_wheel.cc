@@ -34,12 +34,12 @@ TimePoint TimerWheel::begin_of(Tick tick) const noexcept {
     // END 5.3
 }
 
-void TimerWheel::place(Timer& timer) {
+void TimerWheel::insert(Timer& timer) {
     // BEGIN 5.1: place a timer, never early
     //| Append `timer` to `expired_` if its tick has come; to the slot where the picture in the header
     //| says it belongs, and mark that slot in `occupied_`; or to `overflow_` if no level reaches so far.
     //| (std::bit_width tells where the highest differing bit is.)
-    //= todo("5.1", "TimerWheel::place");
+    //= todo("5.1", "TimerWheel::insert");
     const Tick tick = tick_of(timer.deadline());
     if (tick <= current_) return expired_.push_back(timer);
     const int level = static_cast<int>(std::bit_width(tick ^ current_) - 1) / kDigitBits;
@@ -50,12 +50,12 @@ void TimerWheel::place(Timer& timer) {
     // END 5.1
 }
 
-TimerWheel::Stop TimerWheel::next_stop() {
+TimerWheel::Halt TimerWheel::next_halt() {
     // BEGIN 5.2: cascade
-    //| The next slot at which the hand has to stop, and the tick at which it begins. Every occupied
+    //| The next slot at which the hand has to halt, and the tick at which it begins. Every occupied
     //| slot of a level comes before every one of the level above it. The overflow list is looked
     //| through whenever a turn of the highest wheel ends. {kNever, 0, nullptr} if nothing is armed.
-    //= todo("5.2", "TimerWheel::next_stop");
+    //= todo("5.2", "TimerWheel::next_halt");
     for (int level = 0; level < kLevels; ++level) {
         const int slot = first_slot(level);
         if (slot >= 0) return {begin_of_slot(level, slot), level, &slots_[level][slot]};
@@ -68,7 +68,7 @@ TimerWheel::Stop TimerWheel::next_stop() {
 
 void TimerWheel::advance(TimePoint now, std::size_t moves_max) {
     // BEGIN 5.2: cascade
-    //| Turn the hand to the last tick that `now` has reached, from one stop to the next. The timers of
+    //| Turn the hand to the last tick that `now` has reached, from one halt to the next. The timers of
     //| a level-0 slot have expired; those of any other slot go through `falling_` and are placed again,
     //| seen from the new tick. Move no more than `moves_max` of them: return early, and go on with
     //| `falling_` first the next time.
@@ -77,12 +77,12 @@ void TimerWheel::advance(TimePoint now, std::size_t moves_max) {
     for (;;) {
         for (; !falling_.empty(); --moves_max) {
             if (moves_max == 0) return;
-            place(falling_.pop_front());
+            insert(falling_.pop_front());
         }
-        const Stop stop = next_stop();
-        if (stop.tick > target) break;
-        current_ = stop.tick;
-        (stop.level == 0 ? expired_ : falling_).splice_back(*stop.slot);
+        const Halt halt = next_halt();
+        if (halt.tick > target) break;
+        current_ = halt.tick;
+        (halt.level == 0 ? expired_ : falling_).splice_back(*halt.slot);
     }
     current_ = std::max(current_, target);
     // END 5.2
@@ -97,13 +97,13 @@ TimePoint TimerWheel::next_deadline() {
     //| never too late.
     //= todo("5.3", "TimerWheel::next_deadline");
     if (due()) return begin_of(current_);
-    const Stop stop = next_stop();
-    if (stop.slot == nullptr) return TimePoint::max();
-    if (stop.level == 0) return begin_of(stop.tick);
+    const Halt halt = next_halt();
+    if (halt.slot == nullptr) return TimePoint::max();
+    if (halt.level == 0) return begin_of(halt.tick);
     TimePoint earliest = TimePoint::max();
     int scanned = 0;
-    for (Timer* t = &stop.slot->front(); t != nullptr; t = stop.slot->after(*t)) {
-        if (++scanned > kScanMax) return begin_of(stop.tick);
+    for (Timer* t = &halt.slot->front(); t != nullptr; t = halt.slot->after(*t)) {
+        if (++scanned > kScanMax) return begin_of(halt.tick);
         earliest = std::min(earliest, t->deadline());
     }
     return begin_of(tick_of(earliest));

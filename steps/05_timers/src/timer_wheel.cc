@@ -27,27 +27,27 @@ TimePoint TimerWheel::begin_of(Tick tick) const noexcept {
     // END 5.3
 }
 
-void TimerWheel::place(Timer& timer) {
+void TimerWheel::insert(Timer& timer) {
     // BEGIN 5.1: place a timer, never early
     // Append `timer` to `expired_` if its tick has come; to the slot where the picture in the header
     // says it belongs, and mark that slot in `occupied_`; or to `overflow_` if no level reaches so far.
     // (std::bit_width tells where the highest differing bit is.)
-    todo("5.1", "TimerWheel::place");
+    todo("5.1", "TimerWheel::insert");
     // END 5.1
 }
 
-TimerWheel::Stop TimerWheel::next_stop() {
+TimerWheel::Halt TimerWheel::next_halt() {
     // BEGIN 5.2: cascade
-    // The next slot at which the hand has to stop, and the tick at which it begins. Every occupied
+    // The next slot at which the hand has to halt, and the tick at which it begins. Every occupied
     // slot of a level comes before every one of the level above it. The overflow list is looked
     // through whenever a turn of the highest wheel ends. {kNever, 0, nullptr} if nothing is armed.
-    todo("5.2", "TimerWheel::next_stop");
+    todo("5.2", "TimerWheel::next_halt");
     // END 5.2
 }
 
 void TimerWheel::advance(TimePoint now, std::size_t moves_max) {
     // BEGIN 5.2: cascade
-    // Turn the hand to the last tick that `now` has reached, from one stop to the next. The timers of
+    // Turn the hand to the last tick that `now` has reached, from one halt to the next. The timers of
     // a level-0 slot have expired; those of any other slot go through `falling_` and are placed again,
     // seen from the new tick. Move no more than `moves_max` of them: return early, and go on with
     // `falling_` first the next time.

@@ -22,8 +22,9 @@ using namespace std::chrono_literals;
 constexpr TimePoint kOrigin{1h};
 constexpr std::int64_t kMany = 1 << 20;
 
-struct Nothing final : Continuation {
-    void resume() noexcept override {}
+struct Nothing final : Timer {
+    using Timer::Timer;
+    void expired() noexcept override {}
 };
 
 /// The processor time of this thread, in seconds: what other programs do is not counted.
@@ -54,11 +55,10 @@ struct Armed {
         const auto after = delays(count);
         for (std::size_t i = 0; i < count; ++i) {
             timers[i].set_deadline(kOrigin + after[i]);
-            wheel.insert(timers[i], target);
+            wheel.insert(timers[i]);
         }
     }
-    Nothing target;
-    std::vector<Timer> timers;
+    std::vector<Nothing> timers;
     TimerWheel wheel{kOrigin};
 };
 
@@ -68,8 +68,8 @@ void BM_TimerWheel_InsertCancel(benchmark::State& state) {
     const auto after = delays(1024);
     std::size_t i = 0;
     for (auto _ : state) {
-        Timer timer(kOrigin + after[i++ % 1024]);
-        armed.wheel.insert(timer, armed.target);
+        Nothing timer(kOrigin + after[i++ % 1024]);
+        armed.wheel.insert(timer);
         benchmark::DoNotOptimize(timer);
         timer.cancel();
     }
@@ -81,12 +81,12 @@ template <bool kTimeInsert>
 void insert_or_cancel(benchmark::State& state) {
     Armed armed(static_cast<std::size_t>(state.range(0)));
     const auto after = delays(1024);
-    std::vector<Timer> batch(1024);
+    std::vector<Nothing> batch(1024);
     for (auto _ : state) {
         const double begin = cpu_seconds();
         for (std::size_t i = 0; i < batch.size(); ++i) {
             batch[i].set_deadline(kOrigin + after[i]);
-            armed.wheel.insert(batch[i], armed.target);
+            armed.wheel.insert(batch[i]);
         }
         const double middle = cpu_seconds();
         for (Timer& timer : batch) timer.cancel();
@@ -100,7 +100,7 @@ void BM_TimerWheel_Cancel(benchmark::State& state) { insert_or_cancel<false>(sta
 BENCHMARK(BM_TimerWheel_Insert)->Arg(kMany)->UseManualTime()->Unit(benchmark::kMicrosecond);
 BENCHMARK(BM_TimerWheel_Cancel)->Arg(kMany)->UseManualTime()->Unit(benchmark::kMicrosecond);
 
-// All expire within a minute of virtual time: cascade, pop, post, run. Deadlines in the order in
+// All expire within a minute of virtual time: cascade, pop, call. Deadlines in the order in
 // which the timers lie in memory, as when a server gives every request the same time; or scattered,
 // where a cascade is one cache miss per timer and nothing else.
 template <bool kScattered>
@@ -109,17 +109,16 @@ void fire(benchmark::State& state, Duration step) {
     auto after = delays(count);
     if (!kScattered) std::ranges::sort(after);
     for (auto _ : state) {
-        Nothing target;
-        std::vector<Timer> timers(count);
+        std::vector<Nothing> timers(count);
         TimerWheel wheel(kOrigin);
         for (std::size_t i = 0; i < count; ++i) {
             timers[i].set_deadline(kOrigin + after[i]);
-            wheel.insert(timers[i], target);
+            wheel.insert(timers[i]);
         }
         const double begin = cpu_seconds();
         for (TimePoint now = kOrigin; now < kOrigin + 66s; now += step) {
             wheel.advance(now);
-            while (Timer* timer = wheel.pop_expired()) timer->fire();
+            while (Timer* timer = wheel.pop_expired()) timer->expired();
         }
         state.SetIterationTime(cpu_seconds() - begin);
     }

@@ -1,5 +1,5 @@
 // Timers beside many others that are armed. The operations are those of a sleeping task, without
-// the task: arm with the service, cancel, be posted by its poll.
+// the task: arm with the service, cancel, expire in its poll, be posted and resumed.
 #include <memory>
 #include <starling/executor.hh>
 #include <starling/timer_service.hh>
@@ -16,9 +16,9 @@ using namespace starling;
 std::size_t fired = 0;
 
 /// What sleeps: 56 bytes, as in a task's frame.
-struct Sleeper final : Continuation {
+struct Sleeper final : Continuation, Timer {
     void resume() noexcept override { ++fired; }
-    Timer timer;
+    void expired() noexcept override { post(*this); }
 };
 
 struct Bench {
@@ -28,11 +28,11 @@ struct Bench {
         for (std::size_t i = 0; i < armed; ++i) arm(sleepers[i], now + far[i]);
     }
     void arm(Sleeper& sleeper, TimePoint deadline) {
-        sleeper.timer.set_deadline(deadline);
-        service.arm(sleeper.timer, sleeper);
+        sleeper.set_deadline(deadline);
+        service.arm(sleeper);
     }
     void disarm_all() {
-        for (Sleeper& sleeper : sleepers) sleeper.timer.cancel();
+        for (Sleeper& sleeper : sleepers) sleeper.cancel();
     }
 
     Executor executor;
@@ -50,7 +50,7 @@ double insert_or_cancel(std::size_t armed, bool time_insert) {
         for (std::size_t i = 0; i < kTimerBatch; ++i) bench.arm(batch[i], now + bench.delays[i]);
         const double inserted_ns = ns_since(begin);
         const auto middle = MicroClock::now();
-        for (Sleeper& sleeper : batch) sleeper.timer.cancel();
+        for (Sleeper& sleeper : batch) sleeper.cancel();
         const double cancelled_ns = ns_since(middle);
         return time_insert ? inserted_ns : cancelled_ns;
     });
@@ -71,8 +71,8 @@ double timer_fire(std::size_t armed) {
     for (std::size_t i = 0; i < armed; ++i) {
         const auto delay =
             kOverdue * static_cast<std::int64_t>(i) / static_cast<std::int64_t>(armed);
-        sleepers[i].timer.set_deadline(now + std::chrono::seconds(1) + delay);
-        service.arm(sleepers[i].timer, sleepers[i]);
+        sleepers[i].set_deadline(now + std::chrono::seconds(1) + delay);
+        service.arm(sleepers[i]);
     }
     fired = 0;
     std::this_thread::sleep_until(now + std::chrono::seconds(1) + 2 * kOverdue);

@@ -31,37 +31,27 @@ class TimedOut : public std::runtime_error {
 /// \affinity owner shard
 template <class Op>
     requires Operation<std::remove_reference_t<Op>>
-class [[nodiscard]] TimeoutOperation final : private Continuation, private BranchContext {
+class [[nodiscard]] TimeoutOperation final : private Continuation,
+                                             private BranchContext,
+                                             private Timer {
   public:
     /// Nothing is armed before it is started. An `op` that is an lvalue outlives this.
-    TimeoutOperation(Op&& op, TimePoint deadline) : op_(std::forward<Op>(op)), timer_(deadline) {}
+    TimeoutOperation(Op&& op, TimePoint deadline) : Timer(deadline), op_(std::forward<Op>(op)) {}
     /// \pre `other` has not been started
     TimeoutOperation(TimeoutOperation&& other) noexcept
-        : Continuation(std::move(other)),
-          op_(std::forward<Op>(other.op_)),
-          timer_(std::move(other.timer_)) {}
-    ~TimeoutOperation() {
-        // BEGIN 5.5: timeout
-        //| This goes, perhaps with its frame and before the operation has ended.
-        //= todo_soft("5.5", "TimeoutOperation::~TimeoutOperation");
-        //= return;
-        timer_.cancel();
-        // END 5.5
-    }
+        : TimeoutOperation(std::forward<Op>(other.op_), other.deadline()) {}
 
     bool ready() { return op_.ready(); }
     void start(Continuation& c) {
         // BEGIN 5.5: timeout
         //| First who knows whom: `outer_` is who waits; this context is a branch, linked under c's; the
-        //| operation is started with `*this`, and runs in this context; `expiry_`, the timer's target,
-        //| finds us by its own context (`set_context`). Then set the timer and start the operation,
-        //| which may end, and `*this` be gone, before its `start` returns.
+        //| operation is started with `*this`, and runs in this context (`set_context`). Then arm this
+        //| timer and start the operation, which may end, and `*this` be gone, before its `start` returns.
         //= todo("5.5", "TimeoutOperation::start");
         outer_ = &c;
         link_under(c.context());
         set_context(this);
-        expiry_.set_context(this);
-        service<TimerService>("timeout").arm(timer_, expiry_);
+        service<TimerService>("timeout").arm(*this);
         op_.start(*this);
         // END 5.5
     }
@@ -83,52 +73,36 @@ class [[nodiscard]] TimeoutOperation final : private Continuation, private Branc
     }
 
   private:
-    struct Expiry : Continuation {
-        void resume() noexcept override { static_cast<TimeoutOperation*>(context())->on_expired(); }
-    };
-
     /// The operation has ended.
     void resume() noexcept override {
         // BEGIN 5.5: timeout
-        //| Disarm the timer: this may live on for a while, in a `select` that waits for others. Then
-        //| `go_on`, unless `expiry_` has been posted and not yet run: as long as a queue holds it, it
-        //| cannot be destroyed.
+        //| This may live on for a while, in a `select` that waits for others: have the timer not expire
+        //| any more, and hear of no outer stop. If the task is stopped by now, that is what it has to
+        //| hear: put right what `stopped` and `finish` are going to say. (The context of `outer_` may be
+        //| null.) Then resume `outer_`, behind which this may be gone.
         //= return todo_soft("5.5", "TimeoutOperation::resume");
-        timer_.cancel();
-        ended_ = true;
-        if (!expiry_.queued()) go_on();
-        // END 5.5
-    }
-    /// The time is over.
-    void on_expired() noexcept {
-        // BEGIN 5.5: timeout
-        //| Stop the operation, by a stop of this context, unless it has ended already. `outer_` goes
-        //| on when the operation has ended, not earlier.
-        //= return todo_soft("5.5", "TimeoutOperation::on_expired");
-        if (ended_) return go_on();
-        expired_ = true;
-        request_stop();
-        // END 5.5
-    }
-    /// Both have ended. If the task is stopped by now, that is what it has to hear.
-    void go_on() noexcept {
-        // BEGIN 5.5: timeout
-        //| Hear of no outer stop any more, put right what `stopped` and `finish` are going to say, and
-        //| resume `outer_`, behind which this may be gone. Its context may be null.
-        //= return todo_soft("5.5", "TimeoutOperation::go_on");
-        unlink();
+        cancel();
+        BranchContext::unlink();
         const Context* around = outer_->context();
         if (around != nullptr && around->stop_requested()) expired_ = false;
         outer_->resume();
         // END 5.5
     }
+    /// The time is over.
+    void expired() noexcept override {
+        // BEGIN 5.5: timeout
+        //| Stop the operation, by a stop of this context. But if this is `queued`, it has ended already,
+        //| and was in time. `outer_` goes on when the operation has ended, not here.
+        //= return todo_soft("5.5", "TimeoutOperation::expired");
+        if (queued()) return;
+        expired_ = true;
+        request_stop();
+        // END 5.5
+    }
 
     Op op_;
-    Timer timer_;
-    Expiry expiry_;
     Continuation* outer_ = nullptr;  // Borrows: it owns this operation.
     bool expired_ = false;           // The time was over first, and that is still the news.
-    bool ended_ = false;             // The operation has ended.
 };
 
 /// Awaits `awaitable` (an operation, a future, a task) for at most `limit`; a `limit` of zero or

@@ -1,10 +1,10 @@
 // TimerService: an executor's timer wheel, as a source of events and an ambient service.
 //
-//     sleep(…) ─► arm ─► [ wheel ] ─► poll() posts whoever is due
+//     sleep(…) ─► arm ─► [ wheel ] ─► poll() ─► Timer::expired(), of whoever is due
 //                            └──────► deadline(): how long the executor may sleep
 //
-// A poll posts a bounded number of sleepers and moves a bounded number of timers, so that a million
-// of them that expire together do not keep I/O waiting.
+// A poll calls a bounded number of timers and moves a bounded number of them, so that a million
+// that expire together do not keep I/O waiting.
 //
 // Affinity: owner shard.
 #pragma once
@@ -34,8 +34,8 @@ class TimerService final : public EventSource {
     TimerService(const TimerService&) = delete;
     TimerService& operator=(const TimerService&) = delete;
 
-    /// Has `target` posted when the timer's deadline has passed. \pre not armed. O(1).
-    void arm(Timer& timer, Continuation& target) { wheel_.insert(timer, target); }
+    /// Has a poll call `timer.expired()` when its deadline has passed. \pre not armed. O(1).
+    void arm(Timer& timer) { wheel_.insert(timer); }
 
     /// The time when this turn of the executor began. Free, and never ahead of the clock.
     TimePoint now() const noexcept { return executor_.now(); }
@@ -56,14 +56,14 @@ class TimerService final : public EventSource {
 
     void poll() noexcept override {
         // BEGIN 5.4: sleep
-        //| Turn the hand to the executor's `now()`, moving at most kMovesMax timers, and fire those that
-        //| are due, at most kFiresMax: the next poll goes on.
+        //| Turn the hand to the executor's `now()`, moving at most kMovesMax timers, and tell those that
+        //| have `expired`, at most kFiresMax: the next poll goes on.
         //= return todo_soft("5.4", "TimerService::poll");
         wheel_.advance(executor_.now(), kMovesMax);
         for (int fires = 0; fires < kFiresMax; ++fires) {
             Timer* timer = wheel_.pop_expired();
             if (timer == nullptr) return;
-            timer->fire();
+            timer->expired();
         }
         // END 5.4
     }
@@ -78,7 +78,7 @@ class TimerService final : public EventSource {
     }
 
   private:
-    static constexpr int kFiresMax = 256;           // Posted by one poll.
+    static constexpr int kFiresMax = 256;           // Called by one poll.
     static constexpr std::size_t kMovesMax = 4096;  // Cascaded by one poll.
 
     Executor& executor_;        // Borrows: it outlives this.

@@ -2,12 +2,12 @@
 //
 //     set(t)         often only a number is stored
 //     begin(op)      an operation waits from now on
-//       └─ timer ──► resume(): it is late, so it is stopped, and ends as whatever is stopped does;
+//       └─ timer ──► expired(): it is late, so it is stopped, and ends as whatever is stopped does;
 //                    if it has been given more time, the timer is set again
 //     end(op)        it waits no longer
 //
 // A deadline belongs to the stream and stays until it is set anew, so one deadline covers the many
-// reads of one message. Moving it further away costs a store: the timer fires early and is set
+// reads of one message. Moving it further away costs a store: the timer expires early and is set
 // again then, once per timeout instead of once per request.
 //
 // Affinity: owner shard. Source: Go's net.Conn.
@@ -21,9 +21,9 @@
 
 namespace starling {
 
-/// One direction's deadline. It lives in its own memory: a queue may hold it when its stream goes.
+/// One direction's deadline. In memory of its own: a timer stays where it is when its stream moves.
 /// \affinity owner shard
-class StreamDeadline final : private Continuation, public Pooled {
+class StreamDeadline final : private Timer, public Pooled {
   public:
     /// The deadline that never comes.
     static constexpr TimePoint kNever = TimePoint::max();
@@ -32,33 +32,31 @@ class StreamDeadline final : private Continuation, public Pooled {
     /// \throws std::logic_error if there is no TimerService
     void set(TimePoint deadline) {
         // BEGIN 8.4: the deadline moves
-        //| Keep the deadline, and see that the timer fires by then. kNever needs no timer; one that
+        //| Keep the deadline, and see that the timer expires by then. kNever needs no timer; one that
         //| is armed may stay.
         //= todo("8.4", "StreamDeadline::set");
         deadline_ = deadline;
-        fire_in_time();
+        expire_in_time();
         // END 8.4
     }
     /// See `set`.
     TimePoint deadline() const noexcept { return deadline_; }
-    /// What begins next waits in this context, which may be null. Borrows: until `end`.
-    using Continuation::set_context;
-    /// `op` is about to start: it has a `stop()`. If its time is over already, it learns so with
-    /// the next poll. Borrows: until `end`.
+    /// `op` is about to start in `context`, which may be null: it has a `stop()`. If its time is
+    /// over already, it learns so with the next poll. Borrows: until `end`, both.
     template <class Op>
-    void begin([[maybe_unused]] Op& op) {
+    void begin([[maybe_unused]] Op& op, Context* context) {
+        context_ = context;
         // BEGIN 8.4: somebody waits
         //| Remember who waits and how it is stopped: `stop_` gets `op_` back, which has forgotten its
         //| type. It is not `late_` yet, whatever the one before was. From now on the timer matters.
         op_ = &op;
         stop_ = [](void* waiting) noexcept { static_cast<Op*>(waiting)->stop(); };
         late_ = false;
-        fire_in_time();
+        expire_in_time();
         // END 8.4
     }
     /// `op` has ended, or goes.
-    void end(const void* op) noexcept {
-        if (op_ == op) set_context(nullptr);
+    void end([[maybe_unused]] const void* op) noexcept {
         // BEGIN 8.4: nobody waits
         //| Forget it. Another may have begun since: that one still waits.
         if (op_ == op) op_ = nullptr;
@@ -68,50 +66,37 @@ class StreamDeadline final : private Continuation, public Pooled {
     bool late() const noexcept { return late_; }
 
   private:
-    friend class TcpStream;
-    /// Lets go of a deadline: it goes now, or as soon as no queue holds it. \pre nothing waits
-    struct Release {
-        void operator()(StreamDeadline* self) const noexcept {
-            self->timer_.cancel();
-            self->released_ = true;
-            if (!self->queued()) delete self;
-        }
-    };
-
-    /// The timer has fired.
-    void resume() noexcept override {
-        if (released_) return delete this;
-        if (op_ == nullptr || try_service<TimerService>() == nullptr) return;
-        if (context() != nullptr && context()->stop_requested()) return;  // That came first.
-        // BEGIN 8.4: the timer has fired
+    void expired() noexcept override {
+        if (op_ == nullptr) return;
+        if (context_ != nullptr && context_->stop_requested()) return;  // That came first.
+        // BEGIN 8.4: the timer has expired
         //| Whoever waits is `late_`: ask it to stop (`stop_(op_)`). It goes on when it has ended, not
         //| here: it may have been faster. But if the deadline has moved away in the meantime, it still has
         //| to come. The clock to ask is the TimerService's: its `now()`.
-        //= return todo_soft("8.4", "StreamDeadline::resume");
-        if (deadline_ > service<TimerService>("a deadline").now()) return fire_in_time();
+        //= return todo_soft("8.4", "StreamDeadline::expired");
+        if (deadline_ > service<TimerService>("a deadline").now()) return expire_in_time();
         late_ = true;
         stop_(op_);
         // END 8.4
     }
-    /// Has the timer fire at the deadline or before.
-    void fire_in_time() {
-        if (deadline_ == kNever || queued()) return;  // Queued: it fires now, and sees to it.
+    /// Has the timer expire at the deadline or before.
+    void expire_in_time() {
+        if (deadline_ == kNever) return;
         // BEGIN 8.4: set the timer
-        //| Arm the timer, for this, unless it is armed and early enough: then it stays as it is.
-        //= todo("8.4", "StreamDeadline::fire_in_time");
-        if (timer_.armed() && timer_.deadline() <= deadline_) return;
-        timer_.cancel();
-        timer_.set_deadline(deadline_);
-        service<TimerService>("a deadline").arm(timer_, *this);
+        //| Arm this timer, unless it is armed and early enough: then it stays as it is.
+        //= todo("8.4", "StreamDeadline::expire_in_time");
+        if (armed() && Timer::deadline() <= deadline_) return;
+        cancel();
+        set_deadline(deadline_);
+        service<TimerService>("a deadline").arm(*this);
         // END 8.4
     }
 
-    TimePoint deadline_ = kNever;
-    Timer timer_;
-    void* op_ = nullptr;  // Borrows: until `end`. What waits.
+    TimePoint deadline_ = kNever;  // The timer's may be earlier.
+    Context* context_ = nullptr;   // Borrows: until `end`.
+    void* op_ = nullptr;           // Borrows: until `end`. What waits.
     [[maybe_unused]] void (*stop_)(void* op) noexcept = nullptr;  // Unused until 8.4.
     bool late_ = false;
-    bool released_ = false;
 };
 
 /// An operation that ends at the deadline of its direction. \tparam Op it has a `stop()`
@@ -130,10 +115,10 @@ class StreamOperation {
     bool ready() { return op_.ready(); }
     /// Begins. `c` is posted when it has ended. \pre not ready
     void start(Continuation& c) {
-        deadline_.set_context(c.context());
         // BEGIN 8.4: it waits
-        //| Have the deadline know of `op_`, before it starts: this may be gone afterwards.
-        deadline_.begin(op_);
+        //| Have the deadline know of `op_`, and of c's context, before it starts: this may be gone
+        //| afterwards.
+        deadline_.begin(op_, c.context());
         // END 8.4
         op_.start(c);
     }

@@ -141,12 +141,10 @@ class TcpStream {
     SocketAddress peer_address() const { return SocketAddress::peer_of(fd_.get()); }
 
   private:
-    using Deadline = std::unique_ptr<StreamDeadline, StreamDeadline::Release>;
-
     IoFd fd_;
     std::optional<RecvStream> in_;
-    Deadline read_deadline_;
-    Deadline write_deadline_;
+    std::unique_ptr<StreamDeadline> read_deadline_;
+    std::unique_ptr<StreamDeadline> write_deadline_;
 };
 
 }  // namespace starling

@@ -4,8 +4,8 @@
 //       └──start──► armed ──deadline──► fired ──► done
 //                     └─────stop──────► stopped ──► done, throws Cancelled
 //
-// The timer lives in the operation, which lives in the sleeping task's frame: 72 bytes, and no
-// allocation. Destroying an armed operation is fine: it leaves the wheel.
+// The operation is a timer, and lives in the sleeping task's frame: 72 bytes, and no allocation.
+// Destroying an armed one is fine: it leaves the wheel.
 //
 // Affinity: owner shard.
 #pragma once
@@ -17,18 +17,10 @@
 namespace starling {
 
 /// Waits for a deadline. \affinity owner shard
-class [[nodiscard]] SleepOperation : public StoppableWait<SleepOperation>, private Timer {
+class [[nodiscard]] SleepOperation final : public StoppableWait<SleepOperation>, private Timer {
   public:
     /// Nothing is armed before it is awaited; a `deadline` that has passed by then is over at once.
     explicit SleepOperation(TimePoint deadline) noexcept : Timer(deadline) {}
-    SleepOperation(SleepOperation&&) noexcept = default;
-    ~SleepOperation() {
-        // BEGIN 5.4: sleep
-        // This goes, perhaps while it is armed: nobody may know it any more.
-        todo_soft("5.4", "SleepOperation::~SleepOperation");
-        return;
-        // END 5.4
-    }
 
     /// What it waits for.
     using Timer::deadline;
@@ -43,18 +35,25 @@ class [[nodiscard]] SleepOperation : public StoppableWait<SleepOperation>, priva
     }
     void start(Continuation& c) {
         // BEGIN 5.4: sleep
-        // Have the timer service post `c` at the deadline, and `wait`, which hears of a stop. The
-        // context may have been stopped already: then `withdraw` is called at once.
+        // Have the timer service arm this, and `wait`, which hears of a stop. The context may have been
+        // stopped already: then `withdraw` is called at once.
         todo("5.4", "SleepOperation::start");
         // END 5.4
     }
 
   private:
     friend StoppableWait<SleepOperation>;
+    void expired() noexcept override {
+        // BEGIN 5.4: sleep
+        // The time has come: post the waiter, and let `waiter_` say that this has been done. The waiter
+        // owns this operation: behind the post it may be gone.
+        return todo_soft("5.4", "SleepOperation::expired");
+        // END 5.4
+    }
     bool withdraw() noexcept {
         // BEGIN 5.4: sleep
-        // The context was stopped: the timer must not post the waiter any more. If it has fired, it
-        // has done so already: false, too late.
+        // The context was stopped: the timer must not expire any more. If it has, the waiter is posted
+        // already: false, too late. (Not armed does not mean expired: its wheel may have gone.)
         return todo_soft("5.4", "SleepOperation::withdraw", false);
         // END 5.4
     }

@@ -11,8 +11,9 @@
 //     overflow list          ever
 //
 // When the hand comes to a slot of level 1 or above, its timers are placed again, which brings them
-// at least one level down (they "cascade"); a timer is moved at most four times in its life,
-// however long it sleeps. Bitmaps of occupied slots let the hand jump over empty time.
+// at least one level down (they "cascade"): a timer is moved once per level at most, and the
+// overflow list once per turn of the highest wheel. Bitmaps of occupied slots let the hand jump
+// over empty time.
 //
 // Invariants: a deadline is rounded *up* to its tick, so no timer fires early; an occupied slot of
 // level L is later than the current tick's digit L, so nothing ever wraps around; timers of the
@@ -26,14 +27,13 @@
 #include <cstdint>
 #include <limits>
 #include <starling/clock.hh>
-#include <starling/continuation.hh>
 #include <starling/intrusive_list.hh>
 #include <utility>
 #include <starling/todo.hh>
 
 namespace starling {
 
-/// A deadline, and who is to be posted then. Lives inside whatever waits. 32 bytes.
+/// A deadline, and what happens then. Whatever waits derives from it. 32 bytes.
 /// \affinity owner shard
 class Timer : public ListLink {
   public:
@@ -42,35 +42,36 @@ class Timer : public ListLink {
     /// \pre `other` is not armed
     Timer(Timer&& other) noexcept : ListLink(std::move(other)), deadline_(other.deadline_) {}
 
-    /// When it is due; kept after it has fired.
+    /// The deadline has passed, and no wheel holds this any more. It may be armed again from here,
+    /// and may be gone when this returns.
+    virtual void expired() noexcept = 0;
+
+    /// When it is due; kept after it has expired.
     TimePoint deadline() const noexcept { return deadline_; }
     /// \pre not armed
     void set_deadline(TimePoint deadline) noexcept { deadline_ = deadline; }
 
     /// Whether a wheel holds it: inserted, and neither popped nor cancelled since.
     bool armed() const noexcept { return linked(); }
-    /// Disarms it. \return false if it was never inserted, was cancelled before, or has fired; true
-    /// also if its wheel has gone. O(1).
-    bool cancel() noexcept {
+    /// Disarms it, if it is armed. O(1).
+    void cancel() noexcept {
         // BEGIN 5.1: place a timer, never early
-        // Afterwards no list holds it, and nobody is posted. Whether somebody would have been: one that
-        // was popped, or whose wheel has gone, is in no list, and yet has not fired.
-        return todo_soft("5.1", "Timer::cancel", false);
+        // Afterwards no list holds it. It may be in none already.
+        return todo_soft("5.1", "Timer::cancel");
         // END 5.1
     }
-    /// Posts the target. \pre expired: taken from TimerWheel::pop_expired
-    void fire() noexcept {
+
+  protected:
+    ~Timer() {
         // BEGIN 5.1: place a timer, never early
-        // `post` the target; a `cancel` is too late from now on. The target owns this timer: behind
-        // the post it may be gone.
-        return todo_soft("5.1", "Timer::fire");
+        // This goes, perhaps while it is armed: nobody may know it any more.
+        todo_soft("5.1", "Timer::~Timer");
+        return;
         // END 5.1
     }
 
   private:
-    friend class TimerWheel;
     TimePoint deadline_;
-    Continuation* target_ = nullptr;  // Borrows: it owns this timer. From `insert` until it fires.
 };
 
 /// Armed timers, sorted by deadline as far as that is needed to know who is due.
@@ -92,10 +93,7 @@ class TimerWheel {
 
     /// Arms `timer`: it expires at its deadline, at most one tick late; at the next `advance` if
     /// that has passed. It is disarmed with Timer::cancel. \pre not armed. O(1).
-    void insert(Timer& timer, Continuation& target) {
-        timer.target_ = &target;
-        place(timer);
-    }
+    void insert(Timer& timer);
 
     /// Turns the hand to `now`, never back. What is due can be popped afterwards. Moves at most
     /// `moves_max` timers between levels, then stops short: `due()` says that there is more to do.
@@ -110,12 +108,12 @@ class TimerWheel {
     bool due() const noexcept { return !expired_.empty() || !falling_.empty(); }
 
     /// When to call `advance` next: the earliest deadline, rounded up to its tick. An earlier time,
-    /// once per level at most, if more than kScanMax timers share the slot in which it lies.
-    /// TimePoint::max() if nothing is armed.
+    /// once per level at most, if more than kScanMax timers share the slot in which it lies; in the
+    /// overflow list, once per turn of the highest wheel. TimePoint::max() if nothing is armed.
     TimePoint next_deadline();
 
     /// Whether nothing is armed.
-    bool empty() noexcept { return !due() && next_stop().slot == nullptr; }
+    bool empty() noexcept { return !due() && next_halt().slot == nullptr; }
 
     /// Bit i: whether slot i of `level` may be occupied. For pictures.
     const std::array<std::uint64_t, 4>& occupied(int level) const noexcept {
@@ -129,8 +127,8 @@ class TimerWheel {
     using Slot = IntrusiveList<Timer>;
     static constexpr Tick kNever = std::numeric_limits<Tick>::max();
 
-    /// Where the hand has to stop next: at the begin of an occupied slot.
-    struct Stop {
+    /// Where the hand has to halt next: at the begin of an occupied slot.
+    struct Halt {
         Tick tick;
         int level;   // kLevels: the overflow list.
         Slot* slot;  // Borrows. Null: nowhere.
@@ -142,9 +140,7 @@ class TimerWheel {
     Tick tick_reached(TimePoint now) const noexcept;
     /// When `tick` begins.
     TimePoint begin_of(Tick tick) const noexcept;
-    /// Puts an unlinked timer where it belongs, seen from the current tick.
-    void place(Timer& timer);
-    Stop next_stop();
+    Halt next_halt();
     /// The first occupied slot of `level`, or -1. Forgets slots that cancels have emptied.
     int first_slot(int level) noexcept;
     /// The tick at which a slot of the current turn of `level` begins.

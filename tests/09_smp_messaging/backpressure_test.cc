@@ -5,11 +5,15 @@
 #include <optional>
 #include <random>
 #include <starling/send.hh>
+#include <starling/story.hh>
 
 #include "probe.hh"
+#include "run_on_0.hh"
 
 namespace starling {
 namespace {
+
+using testing_support::Story;
 
 TEST(Ex9_5_Backpressure, ASenderWithoutCreditWaits) {
     VirtualShards shards(2, 4);
@@ -58,8 +62,9 @@ TEST(Ex9_5_Backpressure, TwoShardsFullOfEachOthersRequestsStillAnswer) {
         shards.run();
         EXPECT_EQ(a.home(), count);
         EXPECT_EQ(b.home(), count)
-            << "both shards had all their " << credits << " requests under way; " << a.ran() << " and "
-            << b.ran() << " were run, " << a.home() << " and " << b.home() << " came home.\n"
+            << "both shards had all their " << credits << " requests under way; " << a.ran()
+            << " and " << b.ran() << " were run, " << a.home() << " and " << b.home()
+            << " came home.\n"
             << "Ask yourself: what does a reply wait for, and who could bring it?";
     }
 }
@@ -81,7 +86,13 @@ TEST(Ex9_5_Backpressure, AMessageInLineCanBeWithdrawn) {
     for (Probe& probe : probes.all) shards.mailbox(0).send(1, probe);
     EXPECT_TRUE(shards.mailbox(0).withdraw(probes.all[2])) << "0 is under way, 1 to 4 wait in line";
     EXPECT_TRUE(shards.mailbox(0).withdraw(probes.all[4]));
-    EXPECT_EQ(shards.mailbox(0).outstanding(), 3u);
+    Story story("`credits` is below 0: what does it count, and who has just left?");
+    story.step("one request under way, four in line, of which two are withdrawn");
+    story.expect("outstanding", std::size_t{3}, shards.mailbox(0).outstanding());
+    const Lane& lane = shards.smp().lane(0, 1);
+    if (!story.expect("credits: so many in line, below 0", std::ptrdiff_t{-2}, lane.credits)) {
+        shards.smp().lane(0, 1).credits = -2;  // Or the next that comes home looks for more.
+    }
     EXPECT_FALSE(shards.mailbox(0).withdraw(probes.all[0])) << "0 is not in line, it is under way";
     shards.run();
     EXPECT_EQ(probes.who(" runs on 1"), (Log{"0", "1", "3"}));
@@ -90,6 +101,7 @@ TEST(Ex9_5_Backpressure, AMessageInLineCanBeWithdrawn) {
 }
 
 TEST(Ex9_5_Backpressure, AStoppedCallerLeavesTheLine) {
+    Story story("one of those in line has gone: for whom does the next credit look?");
     VirtualShards shards(2, 1);
     Log log;
     auto call = [&](std::string name) -> Task<> {
@@ -108,6 +120,25 @@ TEST(Ex9_5_Backpressure, AStoppedCallerLeavesTheLine) {
     shards.run();
     EXPECT_EQ(log, (Log{"a", "c"}));
     a.finish(), c.finish();
+}
+
+TEST(Ex9_5_Backpressure, WhoIsStoppedAlreadyDoesNotWaitInLine) {
+    VirtualShards shards(2, 1);
+    Story story(
+        "a stop may come while the operation starts: which of its steps must be done by then?");
+    Probes probes(1);
+    shards.mailbox(0).send(1, probes.all[0]);
+    story.step("there is one credit, and a message has it");
+    bool called = false;
+    CountingCaller caller;
+    auto call = as_shard_0(shards, [&] { return submit_to(1, [&] { called = true; }); });
+    caller.task.request_stop();
+    as_shard_0(shards, [&] { call.start(caller); });
+    story.step("a call to the same shard starts for somebody who was stopped before");
+    shards.run();
+    story.expect("the function was called", false, called);
+    story.expect("so often the caller has gone on", 1, caller.resumed);
+    story.expect("messages sent and not home", std::size_t{0}, shards.mailbox(0).outstanding());
 }
 
 TEST(Ex9_5_Backpressure, ADestructorNeverWaitsForCredit) {
@@ -163,6 +194,7 @@ TEST(Ex9_5_Backpressure, TasksThatAskEachOtherInCirclesCanBeStopped) {
 }
 
 TEST(Ex9_5_Backpressure, NothingIsLostUnderRandomTrafficAndRandomStops) {
+    Story story("a request leaves the line in two ways: what has to be counted in each?");
     for (unsigned seed = 0; seed < 30; ++seed) {
         std::mt19937 random(seed);
         constexpr unsigned kShards = 3;
@@ -192,8 +224,8 @@ TEST(Ex9_5_Backpressure, NothingIsLostUnderRandomTrafficAndRandomStops) {
             const unsigned shard = random() % kShards;
             switch (random() % 4) {
                 case 0:
-                    callers.push_back(shards.spawn(
-                        shard, caller(random() % kShards, random() % 2 == 0)));
+                    callers.push_back(
+                        shards.spawn(shard, caller(random() % kShards, random() % 2 == 0)));
                     break;
                 case 1:
                     if (!callers.empty()) callers[random() % callers.size()].abort();
@@ -208,7 +240,8 @@ TEST(Ex9_5_Backpressure, NothingIsLostUnderRandomTrafficAndRandomStops) {
         for (unsigned i = 0; i < kShards; ++i) {
             ASSERT_EQ(shards.mailbox(i).outstanding(), 0u) << "seed " << seed << ", shard " << i;
             for (unsigned k = 0; k < kShards; ++k) {
-                ASSERT_TRUE(shards.mailbox(i).has_credit(k)) << "seed " << seed << ": a credit is gone";
+                ASSERT_TRUE(shards.mailbox(i).has_credit(k))
+                    << "seed " << seed << ": a credit is gone";
             }
         }
     }

@@ -6,6 +6,8 @@
 
 #include "probe.hh"
 
+extern "C" [[gnu::weak]] std::size_t __sanitizer_get_current_allocated_bytes();
+
 namespace starling {
 namespace {
 
@@ -93,6 +95,50 @@ TEST(Ex9_2_Batches, TheSameLaneIsFlushedAgainAndAgain) {
             << "round " << round
             << ".\nAsk yourself: what still says that this lane is on the list of lanes to flush?";
     }
+}
+
+TEST(Ex9_2_Batches, WhoHasFlushedByHandSendsAgainInTheSameTurn) {
+    VirtualShards shards(2);
+    Probes probes(2);
+    Story story("no lane is left to flush: is the mailbox out of the executor's queue, too?");
+    shards.mailbox(0).send(1, probes.all[0]);
+    shards.mailbox(0).flush();
+    story.step("shard 0 sends a message and calls flush()");
+    shards.mailbox(0).send(1, probes.all[1]);
+    story.step("still in this turn, it sends another one");
+    shards.run();
+    story.expect("so many of them have come home", 2, probes.home());
+}
+
+/// What the heap has given out; without a sanitizer nobody counts.
+std::size_t heap_bytes() {
+    return __sanitizer_get_current_allocated_bytes != nullptr
+               ? __sanitizer_get_current_allocated_bytes()
+               : 0;
+}
+
+/// Comes and goes, and takes no memory for it.
+struct Courier final : Message {
+    void resume() noexcept override { mailbox("Courier").reply(*this); }
+    bool returned() noexcept override { return ++returns, true; }
+    int returns = 0;
+};
+
+TEST(Ex9_2_Batches, AThousandTurnsTakeNoMoreMemoryThanTen) {
+    constexpr int kTurns = 1000;
+    VirtualShards shards(2);
+    Courier courier;
+    Story story("a lane was flushed: what still speaks of it, and for how long?");
+    std::size_t before = 0;
+    for (int turn = 0; turn < kTurns; ++turn) {
+        if (turn == 10) before = heap_bytes();
+        shards.mailbox(0).send(1, courier);
+        shards.run();
+        if (courier.returns == turn) break;
+    }
+    story.step("one message goes there and comes home, again and again");
+    story.expect("so often", kTurns, courier.returns);
+    story.expect("from the tenth time on it took more memory", false, heap_bytes() > before + 2000);
 }
 
 TEST(Ex9_2_Batches, OrderIsKeptAcrossBatches) {

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <random>
+#include <starling/story.hh>
 #include <starling/submit.hh>
 #include <starling/virtual_shards.hh>
 #include <string>
@@ -11,6 +12,8 @@
 
 namespace starling {
 namespace {
+
+using testing_support::Story;
 
 TEST(Ex9_3_SubmitStop, ASuccessBeatsAStop) {
     VirtualShards shards(2);
@@ -34,10 +37,21 @@ TEST(Ex9_3_SubmitStop, ASuccessBeatsAStop) {
     EXPECT_THROW(caller.finish(), TaskAborted);
 }
 
+/// The wait over there that was to be stopped goes on: it has to end before the case does.
+template <class... T>
+void end_wait(VirtualShards& shards, Promise<T...>& never, auto... value) {
+    auto end = shards.spawn(1, [&]() -> Task<> {
+        never.set_value(value...);
+        co_return;
+    });
+    shards.run();
+}
+
 TEST(Ex9_3_SubmitStop, AStopReachesTheTaskOverThere) {
-    VirtualShards shards(2);
     Promise<void> never;
     std::vector<std::string> log;
+    VirtualShards shards(2);
+    Story story("the caller is asked to stop: who hears of it, and whom does that one tell?");
     auto caller = shards.spawn(0, [&]() -> Task<> {
         struct Note {
             std::vector<std::string>& log;
@@ -56,8 +70,11 @@ TEST(Ex9_3_SubmitStop, AStopReachesTheTaskOverThere) {
     ASSERT_TRUE(log.empty());
     caller.abort();
     shards.run();
-    EXPECT_EQ(log, (std::vector<std::string>{"stopped on 1", "caller ended on 0"}))
-        << "the caller waits until the task over there has ended, and only then goes";
+    story.step("a task waits on shard 1; its caller on shard 0 is asked to stop");
+    if (!story.expect("what has ended, in this order",
+                      std::vector<std::string>{"stopped on 1", "caller ended on 0"}, log)) {
+        return end_wait(shards, never);
+    }
     EXPECT_THROW(caller.finish(), TaskAborted);
     EXPECT_EQ(shards.mailbox(0).outstanding(), 0u);
 }
@@ -78,7 +95,9 @@ TEST(Ex9_3_SubmitStop, ATaskThatHasNotBegunIsNotBegun) {
     shards.turn(0);  // Both messages arrive together, and the request has low priority over there.
     shards.run();
     ASSERT_TRUE(caller.done());
-    EXPECT_FALSE(begun);
+    ASSERT_FALSE(begun) << "its caller was asked to stop before the task had begun.\n"
+                           "Ask yourself: who on shard 1 can know of that when the request is "
+                           "resumed?";
     EXPECT_THROW(caller.finish(), TaskAborted);
     EXPECT_EQ(shards.mailbox(0).outstanding(), 0u);
 }
@@ -110,8 +129,8 @@ TEST(Ex9_3_SubmitStop, TheCallerWaitsForEverythingItHasSent) {
 }
 
 TEST(Ex9_3_SubmitStop, AStopWaitsForNoCredit) {
-    VirtualShards shards(2, 1);
     Promise<void> never;
+    VirtualShards shards(2, 1);
     auto caller = shards.spawn(
         0, [&]() -> Task<> { co_await submit_to(1, [&] { return never.get_future(); }); });
     shards.run();
@@ -121,6 +140,7 @@ TEST(Ex9_3_SubmitStop, AStopWaitsForNoCredit) {
     EXPECT_TRUE(caller.done())
         << "the call is to be stopped, and has the only credit. The message that "
            "says so must not wait until a call ends";
+    if (!caller.done()) return end_wait(shards, never);
     EXPECT_TRUE(shards.mailbox(0).has_credit(1));
 }
 
@@ -147,6 +167,25 @@ TEST(Ex9_3_SubmitStop, ACallThatWasStoppedGivesItsCreditBackOnce) {
     EXPECT_TRUE(next.done());
 }
 
+TEST(Ex9_3_SubmitStop, AStopBehindTheAnswerSendsNothing) {
+    VirtualShards shards(2);
+    Story story("the message is home, the caller is queued: who still hears of a stop?");
+    CountingCaller caller;
+    auto call = as_shard_0(shards, [] { return submit_to(1, []() -> Task<> { co_return; }); });
+    as_shard_0(shards, [&] { call.start(caller); });
+    while (shards.turn(0)) {
+    }
+    while (shards.turn(1)) {
+    }
+    as_shard_0(shards, [&] { shards.mailbox(0).poll(); });
+    story.step("a task on shard 1 has ended, and the message is home again");
+    as_shard_0(shards, [&] { caller.task.request_stop(); });
+    story.step("before the caller has gone on it is asked to stop");
+    story.expect("messages sent and not home", std::size_t{0}, shards.mailbox(0).outstanding());
+    shards.run();
+    story.expect("so often the caller has gone on", 1, caller.resumed);
+}
+
 TEST(Ex9_3_SubmitStop, AStopThatCrossesTheAnswerDoesNoHarm) {
     // The stop is asked for after each possible number of turns of either shard.
     for (int turns_0 = 0; turns_0 < 5; ++turns_0) {
@@ -171,15 +210,19 @@ TEST(Ex9_3_SubmitStop, AStopThatCrossesTheAnswerDoesNoHarm) {
 }
 
 TEST(Ex9_3_SubmitStop, AStoppedWaitForAFutureOverThereEnds) {
-    VirtualShards shards(2);
     Promise<int> never;
+    VirtualShards shards(2);
+    Story story("a future has no stop of its own: whose context does the wait for it have?");
     auto caller = shards.spawn(0, [&]() -> Task<int> {
         co_return co_await submit_to(1, [&] { return never.get_future(); });
     });
     shards.run();
     caller.abort();
     shards.run();
-    ASSERT_TRUE(caller.done());
+    story.step("a future is awaited on shard 1; its caller on shard 0 is asked to stop");
+    if (!story.expect("the caller has ended", true, caller.done())) {
+        return end_wait(shards, never, 0);
+    }
     EXPECT_THROW(caller.finish(), TaskAborted);
 }
 

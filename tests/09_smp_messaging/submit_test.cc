@@ -39,6 +39,24 @@ TEST(Ex9_3_Submit, TheCallerGoesOnOnItsOwnShard) {
            "Ask yourself: who posts the caller, and which shard's queue does `post` use there?";
 }
 
+TEST(Ex9_3_Submit, TheCallerHasNotRunWhenPollReturns) {
+    VirtualShards shards(2);
+    Story story("`poll` calls `returned`: what has it still to do for this message, and the next?");
+    CountingCaller caller;
+    auto call = as_shard_0(shards, [] { return submit_to(1, [] {}); });
+    as_shard_0(shards, [&] { call.start(caller); });
+    while (shards.turn(0)) {
+    }
+    while (shards.turn(1)) {
+    }
+    story.step("shard 0 has called shard 1, and the answer is on its way");
+    as_shard_0(shards, [&] { shards.mailbox(0).poll(); });
+    story.step("shard 0 polls its mailbox, and the message is home");
+    story.expect("so often the caller has gone on inside of that", 0, caller.resumed);
+    shards.run();
+    story.expect("and in the next turn", 1, caller.resumed);
+}
+
 TEST(Ex9_3_Submit, AnExceptionComesBackToTheCaller) {
     Story story("the function throws, over there: how far does the exception get, and who waits?");
     VirtualShards shards(2);

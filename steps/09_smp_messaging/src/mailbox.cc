@@ -88,7 +88,7 @@ void Mailbox::stage(Lane& lane, Message& m) noexcept {
     // BEGIN 9.2: batches
     // Put `&m` into the ring; there is room, the credits see to that. Publish when kBatch messages
     // have come together. Until then the lane is in `unflushed_`, and this mailbox, a continuation
-    // that flushes, in the executor's queue.
+    // that flushes, in the executor's queue: it may be queued already, but never twice.
     return todo_soft("9.2", "Mailbox::stage");
     // END 9.2
 }

@@ -65,7 +65,8 @@ class [[nodiscard]] SubmitOperation final : private Message {
         // BEGIN 9.3: submit_to
         // Remember who waits, send this message to `shard_`, and have c's context, if it has one, stop this
         // (`stop_`; a plain function only while it is in line: under way, a stop can do nothing any
-        // more). `under_way_` counts messages that have to come home before `c` may go on.
+        // more). The stop may have come already: then `link` calls `stop_` at once. `under_way_` counts
+        // messages that have to come home before `c` may go on.
         todo("9.3", "SubmitOperation::start");
         // END 9.3
     }

@@ -192,6 +192,20 @@ TEST(Ex10_1_Corpus, LimitsAreExact) {
     EXPECT_EQ(good, parse(head + head, {.head_bytes_max = 27})) << "what follows does not count";
 }
 
+TEST(Ex10_1_Corpus, LineThatIsTooLongIsThatFirstWhateverEndsIt) {
+    const HttpLimits limits{.request_line_bytes_max = 32, .head_bytes_max = 64};
+    const std::string begin = "GET / HTTP/1.1\r\nX: ";
+    const std::string line = "GET /" + std::string(33 - 5, 'x');
+    const std::string field = begin + std::string(65 - begin.size(), 'x');
+    const char* const question =
+        "one byte more than allowed, and then a lone LF.\n"
+        "Ask yourself: which of its two faults is known first if it comes one byte at a time?";
+    EXPECT_EQ("bad 414", parse_bytewise(line + "\n", limits)) << "one by one, " << question;
+    EXPECT_EQ("bad 414", parse(line + "\n", limits)) << "at once, " << question;
+    EXPECT_EQ("bad 431", parse_bytewise(field + "\n", limits)) << "one by one, " << question;
+    EXPECT_EQ("bad 431", parse(field + "\n", limits)) << "at once, " << question;
+}
+
 TEST(Ex10_1_Corpus, LimitThatIsPassedFirstCountsHoweverTheBytesArrive) {
     const std::string long_line = "GET /" + std::string(100, 'x') + " HTTP/1.1\r\nHost: a\r\n\r\n";
     for (const std::string before : {"", "\r\n"}) {

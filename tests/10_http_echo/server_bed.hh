@@ -90,7 +90,27 @@ struct ServerBed {
     }
     ServerBed(const ServerBed&) = delete;
 
-    PlainSocket connect() { return PlainSocket::connect(server.local_address()); }
+    PlainSocket connect() { return PlainSocket::connect(address_); }
+    /// Whether its listener is not closed.
+    bool has_listener() const {
+        try {
+            return server.local_address() == address_;
+        } catch (const std::system_error&) {
+            return false;
+        }
+    }
+    /// The server's end of that client's connection; -1 if there is none.
+    static int fd_to(const PlainSocket& client) {
+        const SocketAddress address = SocketAddress::local_of(client.get());
+        for (int fd = 0; fd < 1024; ++fd) {
+            sockaddr_storage peer{};
+            socklen_t size = sizeof peer;
+            const bool connected =
+                ::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) == 0;
+            if (connected && SocketAddress::peer_of(fd) == address) return fd;
+        }
+        return -1;
+    }
     /// Whether the accept loop runs.
     static bool accepts() {
         const std::string tasks = this_executor("a ServerBed").live_task_names();
@@ -158,6 +178,16 @@ inline int count(const std::string& text, std::string_view what) {
 }
 inline std::string status(const std::string& answer) {
     return answer.empty() ? "nothing" : answer.substr(0, answer.find('\r'));
+}
+
+inline constexpr const char* kNothingYet = "nothing yet, and it is still connected";
+/// The same of what the client gets now, `all` of it; or that it gets nothing.
+inline std::string status_now(PlainSocket& client, std::string* all = nullptr) {
+    const std::string got = client.received();
+    if (all != nullptr) *all = got;
+    if (!got.empty()) return status(got);
+    const bool over = client.ended() || client.reset();
+    return over ? "nothing, and the connection has ended" : kNothingYet;
 }
 
 #define STARLING_ON_ALL_DRIVERS(Suite)                                  \

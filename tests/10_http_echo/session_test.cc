@@ -154,6 +154,7 @@ TEST(Ex10_4_Refuse, WhatWentWrongInTheHandlerStaysHere) {
     bed.session.refuse(std::runtime_error("no such table: passwords"));
     story.step("refuse what a handler has thrown");
     story.expect("refused", 1, bed.answers("500"));
+    story.expect("errors counted", std::uint64_t{1}, bed.shared.stats.errors);
     story.expect("the client reads of tables", false,
                  bed.sent().find("table") != std::string::npos);
 }

@@ -1,4 +1,6 @@
 // 10.5: a stop that finishes what was begun.
+#include <fcntl.h>
+
 #include "server_bed.hh"
 
 namespace starling {
@@ -17,9 +19,16 @@ TEST_P(Ex10_5_Stop, AcceptLoopEndsBeforeItsListener) {
     world.run([&]() -> Task<> {
         ServerBed bed;
         co_await settle();
-        story.step("the accept loop waits for a connection, and nobody comes");
-        story.step("stop()");
-        co_await bed.server.stop();
+        story.step("the accept loop waits for a connection, and nobody comes; stop()");
+        auto stopping = spawn([&] { return bed.server.stop(); });
+        constexpr int kTurns = 10;
+        bool has_one = true;
+        for (int turn = 0; turn < kTurns && has_one; ++turn) {
+            co_await yield();
+            has_one = bed.has_listener() || !bed.accepts();
+        }
+        story.expect("as long as the accept loop runs it has its listener", true, has_one);
+        co_await std::move(stopping);
         story.expect("the accept loop has ended", false, bed.accepts());
         story.expect("and the listener is closed", -1, bed.listening_fd());
     });
@@ -41,6 +50,27 @@ TEST_P(Ex10_5_Stop, RequestsUnderWayAreAnswered) {
         story.expect("the answer", std::string("HTTP/1.1 200 OK"), status(got));
         story.expect("whole", 1, count(got, "later"));
         story.expect("and the last one", 1, count(got, "Connection: close"));
+    });
+}
+
+TEST_P(Ex10_5_Stop, AnswersFromNowOnSayThatTheyAreTheLast) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    Story story("from which moment on is a connection's next request one too many?");
+    world.run([&]() -> Task<> {
+        ServerBed bed;
+        PlainSocket client = bed.connect();
+        client.send(get("/at-once"));
+        co_await settle();
+        const std::string first = client.received();
+        client.send(get("/at-once"));
+        world.poll_now();
+        story.step("a client has an answer, and its next request has just come; stop()");
+        co_await bed.server.stop();
+        const std::string got = client.received();
+        story.expect("the first says close", 0, count(first, "Connection: close"));
+        story.expect("the second is answered", 1, count(got, "now"));
+        story.expect("the second says close", 1, count(got, "Connection: close"));
     });
 }
 
@@ -101,12 +131,51 @@ TEST_P(Ex10_5_Stop, WhoeverWasAcceptedIsServed) {
         auto stopping = spawn([&] { return bed.server.stop(); });
         co_await yield();
         co_await yield();
+        const bool waits = story.expect("stop() waits for the accept loop's end, with its listener",
+                                        true, bed.has_listener());
+        if (!waits) co_return co_await std::move(stopping);
         PlainSocket client = bed.connect();
         client.send(get("/at-once"));
         world.poll_now();
-        story.step("stop() waits for the accept loop's end; the kernel accepts one more client");
+        story.step("the kernel accepts one more client");
         co_await std::move(stopping);
         story.expect("the client's answer", 1, count(client.received(), "now"));
+    });
+}
+
+TEST_P(Ex10_5_Stop, WhoCannotBeServedDoesNotEndTheStop) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    Story story("one of those that nobody took cannot be taken: what of everybody else?");
+    world.run([&]() -> Task<> {
+        ServerBed bed;
+        PlainSocket slow = bed.connect();
+        slow.send(get("/slow"));
+        co_await settle();
+        auto stopping = spawn([&] { return bed.server.stop(); });
+        co_await yield();
+        co_await yield();
+        const bool waits = story.expect("stop() waits for the accept loop's end, with its listener",
+                                        true, bed.has_listener());
+        if (!waits) co_return co_await std::move(stopping);
+        PlainSocket client = bed.connect();
+        world.poll_now();
+        const int fd = bed.fd_to(client);
+        const OwnedFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+        ::dup3(null.get(), fd, O_CLOEXEC);
+        story.step("a handler works; the kernel accepts one more client, whose descriptor breaks");
+        bool thrown = false;
+        try {
+            co_await std::move(stopping);
+        } catch (const std::system_error&) {
+            thrown = true;
+        }
+        // io_uring notices when it reads: then it is the connection that ends.
+        const bool epoll = GetParam().kind == DriverKind::epoll;
+        story.expect("stop() throws why it could not be taken", epoll, thrown);
+        story.expect("the answer under way", 1, count(slow.received(), "later"));
+        story.expect("connections left", std::size_t{0}, bed.server.open_connections());
+        story.expect("and the listener is closed", -1, bed.listening_fd());
     });
 }
 
@@ -129,6 +198,29 @@ TEST_P(Ex10_5_Stop, CallerThatIsStoppedStillWaitsForIt) {
     });
 }
 
+TEST_P(Ex10_5_Stop, CallerThatIsStoppedWaitsAlsoForWhoIsCutOff) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    Story story("the grace is over, and whoever is left is told to end: who waits until it has?");
+    world.run([&]() -> Task<> {
+        ServerBed bed({.limits = {.body_timeout = seconds(3600), .grace = seconds(10)}});
+        PlainSocket client = bed.connect();
+        client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n");
+        co_await settle();
+        Context& main = co_await this_context();
+        main.request_stop();
+        story.step("this task is stopped; then it calls stop(), while a client owes its body");
+        bool whole = true;
+        try {
+            co_await bed.server.stop();
+        } catch (const Cancelled&) {
+            whole = false;
+        }
+        story.expect("stop() has gone to its end", true, whole);
+        story.expect("connections left", std::size_t{0}, bed.server.open_connections());
+    });
+}
+
 TEST_P(Ex10_5_Stop, NoGraceCutsOffWhoHasJustCome) {
     NetWorld world(GetParam());
     if (world.missing()) return;
@@ -140,9 +232,12 @@ TEST_P(Ex10_5_Stop, NoGraceCutsOffWhoHasJustCome) {
         auto stopping = spawn([&] { return bed.server.stop(); });
         co_await yield();
         co_await yield();
+        const bool waits = story.expect("stop() waits for the accept loop's end, with its listener",
+                                        true, bed.has_listener());
+        if (!waits) co_return co_await std::move(stopping);
         PlainSocket client = bed.connect();
         world.poll_now();
-        story.step("stop() without any grace; the kernel accepts one more client meanwhile");
+        story.step("it has no grace; the kernel accepts one more client meanwhile");
         co_await std::move(stopping);
         story.expect("it took no time", true, world.elapsed_ms() - before < 1000);
     });
@@ -239,6 +334,7 @@ TEST_P(Ex10_5_Stop, NobodyIsAcceptedAfterwards) {
     world.run([&]() -> Task<> {
         ServerBed bed;
         const SocketAddress address = bed.server.local_address();
+        co_await settle();
         co_await bed.server.stop();
         bool refused = false;
         try {

@@ -95,8 +95,8 @@ bool RequestParser::parse(std::string_view bytes) {
     //| that is complete now: the first is the request line (`request_line_taken`), the others are
     //| fields, and an empty one ends the head. A line ends with CR LF; a bare LF is refused with 400.
     //| Empty lines before the request line are skipped. `check_size` refuses what is too long,
-    //| finished or not: ask it about every line, and about the unfinished one. At the end of the head,
-    //| `check_host`, and `head_bytes_`.
+    //| finished or not: ask it first, about every line and about the unfinished one. At the end of the
+    //| head, `check_host`, and `head_bytes_`.
     //= todo("10.1", "RequestParser::parse");
     Progress& p = progress_;
     for (;;) {

@@ -75,12 +75,13 @@ void HttpServer::each_connection(Act act) {
 
 Task<> HttpServer::stop() {
     // BEGIN 10.5: stop
-    //| In this order: say so (`shared_.stopping`); end the accept loop, and wait for its end; `begin`
-    //| what had been accepted by then and nobody took; close the listener; have every connection end
-    //| if it is idle. Then wait until `shared_.open` is empty, for the `grace` of the limits at most: whoever is
-    //| left is aborted, and waited for. All that whatever happens to the caller (`shield`), and also if
-    //| accepting fails, here or in the loop before: that is thrown when all is done. (TaskAborted, what
-    //| the loop throws because you end it, is no failure.)
+    //| First say so (`shared_.stopping`). End the accept loop, and wait for its end; then `begin` what had
+    //| been accepted by then and nobody took (`listener_.try_accept()`, until it is not `valid()`); then
+    //| close the listener. Have `each_connection` end if it is idle. Wait until `shared_.open` is empty,
+    //| for the `grace` of the limits at most (`timeout`): whoever is left is aborted, and waited for. All
+    //| that whatever happens to the caller (`shield`), and also if accepting fails, here or in the loop
+    //| before: that is thrown when all is done. (TaskAborted, what the loop throws because you end it, is no
+    //| failure.)
     //= todo("10.5", "HttpServer::stop");
     shared_.stopping = true;
     accepting_.abort();

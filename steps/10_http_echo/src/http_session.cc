@@ -59,8 +59,9 @@ HttpSession::Next HttpSession::refuse(const std::exception& error) {
     // BEGIN 10.4: refuse
     // Count it as an answered request and an error: `finish_request` is not called for it. `send` an
     // answer that tells the client that the connection ends: it does if `keep_alive_` is false by then.
-    // An HttpError has the status and the text; anything else is the handler's failure: 500, and the
-    // client need not know more. What was answered before stays in the output.
+    // An HttpError has the status and, in `what()`, the body ("text/plain"); anything else is the
+    // handler's failure: 500, and the client need not know more. What was answered before stays in the
+    // output.
     todo("10.4", "HttpSession::refuse");
     // END 10.4
 }

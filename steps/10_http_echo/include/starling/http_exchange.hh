@@ -32,7 +32,7 @@ namespace starling {
 /// Counters since the start. \affinity owner shard
 struct HttpStats {
     std::uint64_t requests = 0;     ///< Answered, errors included.
-    std::uint64_t errors = 0;       ///< Refused: 400 and the like.
+    std::uint64_t errors = 0;       ///< Of these 400 and the like, and 500.
     std::uint64_t connections = 0;  ///< Accepted.
     std::uint64_t bytes_in = 0;     ///< Of requests, once they are taken.
     std::uint64_t bytes_out = 0;    ///< Of answers, once they are sent.

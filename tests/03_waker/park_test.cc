@@ -181,6 +181,26 @@ TEST(Ex3_6_Park, StopEndsTheWait) {
     story.expect("what happened", std::string("cancelled "), log);
 }
 
+TEST(Ex3_6_Park, StopAlsoEndsTheWaitAfterAStop) {
+    Story story("a stop has used this Park up: what can end the next wait there?");
+    ManualScheduler scheduler;
+    Park park(scheduler.inbox());
+    for (const char* wait : {"the first wait", "the second wait"}) {
+        Context context;
+        Waiter waiter;
+        waiter.set_context(&context);
+        park.start(waiter);
+        {
+            SchedulerScope scope(scheduler, scheduler.inbox().get());
+            context.request_stop();
+        }
+        scheduler.run_until_idle(10);
+        story.step(std::string(wait) + ", in a context that is then stopped");
+        if (!story.expect("times the waiter ran", 1, waiter.resumed)) return;
+        story.expect("the wait was stopped", true, park.stopped());
+    }
+}
+
 TEST(Ex3_6_Park, StopBehindTheWakeResumesNobody) {
     Story story("the waiter is on its way already: does a stop send it a second time?");
     ManualScheduler scheduler;

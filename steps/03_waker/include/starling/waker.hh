@@ -178,7 +178,7 @@ class WakeTarget : protected Continuation {
 
 /// Waits for one wake-up. Make it, hand out wakers, await it. A wake before the await counts; wakes
 /// after the first have no effect. Stopping it withdraws, and then it is used up: no wake reaches
-/// it any more. Destroying it in flight is fine.
+/// it any more, only another stop. Destroying it in flight is fine.
 /// \affinity owner shard
 class Park final : public detail::WakeTarget, public StoppableWait<Park> {
   public:
@@ -210,12 +210,14 @@ class Park final : public detail::WakeTarget, public StoppableWait<Park> {
     bool withdraw() noexcept {
         // BEGIN 3.6: park
         // The waiter's task is asked to stop. A success beats a stop: false if a wake was first.
-        // Otherwise true, and no wake has an effect from now on.
+        // Otherwise true, and no wake has an effect from now on: it is `used_up_`. It may be that
+        // already, and be awaited again; then only a stop can end the wait.
         return todo_soft("3.6", "Park::withdraw", false);
         // END 3.6
     }
 
     bool woken_ = false;
+    bool used_up_ = false;  // It was stopped: no wake can arrive any more.
 };
 
 /// Runs `F` on its own shard once for every burst of wake-ups, from any thread, until it is

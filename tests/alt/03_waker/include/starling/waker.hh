@@ -100,7 +100,7 @@ class Park final : private Continuation, private StopNode {
     }
     static void on_stop(StopNode& node) noexcept {
         auto& self = static_cast<Park&>(node);
-        if (!self.node_->finish_if_idle()) return;
+        if (!self.node_->finish_if_idle() && !self.stopped_) return;
         self.stopped_ = true;
         post(*std::exchange(self.waiter_, nullptr));
     }

@@ -40,6 +40,8 @@ TEST(Given5_Durations, AnyUnitIsCountedInNanosecondsAndRoundedUp) {
     EXPECT_EQ(Duration(AnyDuration(std::chrono::days(3))), 72h);
     EXPECT_EQ(Duration(AnyDuration(0.25s)), 250ms);
     EXPECT_EQ(Duration(AnyDuration(duration<float>(-1.5F))), -1500ms);
+    EXPECT_EQ(Duration(AnyDuration(duration<float>(86400.0078125F))), 24h + 7'812'500ns)
+        << "a float that counts nanoseconds is milliseconds off here";
     EXPECT_EQ(Duration(AnyDuration(duration<std::int64_t, std::pico>(1001))), 2ns)
         << "a nanosecond and a bit: rounded down it would be early";
     EXPECT_EQ(Duration(AnyDuration(duration<std::uint8_t, std::ratio<1, 3>>(1))), 333'333'334ns);

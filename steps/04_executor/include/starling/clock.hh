@@ -5,6 +5,7 @@
 #pragma once
 
 #include <chrono>
+#include <type_traits>
 
 namespace starling {
 
@@ -22,7 +23,9 @@ class AnyDuration {
         constexpr double kLongest = 9.223e18;  // A little less than what fits: floats are coarse.
         const double ns = std::chrono::duration<double, std::nano>(time).count();
         if (ns < kLongest) {
-            time_ = ns > -kLongest ? std::chrono::ceil<Duration>(time) : Duration::min();
+            using Exact = std::conditional_t<std::is_same_v<Rep, float>, double, Rep>;
+            const std::chrono::duration<Exact, Period> exact(time);
+            time_ = ns > -kLongest ? std::chrono::ceil<Duration>(exact) : Duration::min();
         }
     }
     /// Duration::max(): for ever.

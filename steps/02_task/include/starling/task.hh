@@ -92,7 +92,10 @@ class [[nodiscard]] Task {
     // An operation where there is no parent coroutine: as a branch of a combinator.
 
     bool ready() const noexcept { return false; }
+    /// \pre valid(), and not started
     void start(Continuation& c) {
+        assert(valid() && "started a task that was moved from");
+        assert(!done() && "started a task twice");
         // BEGIN 2.3: final awaiter
         // It runs in c's context, and when it has ended, `c` is resumed (`on_done_` of the promise).
         // The task itself is posted: control is not handed over here.

@@ -1,6 +1,7 @@
 // 8.4: one deadline serves many operations, is moved often, and passes seldom.
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <starling/net_world.hh>
 #include <starling/sleep.hh>
 #include <starling/story.hh>
@@ -72,6 +73,59 @@ TEST_P(Ex8_4_MovingDeadline, DeadlineThatMovesAwayEndsNothingEarly) {
         EXPECT_EQ("timed out", got);
         EXPECT_GE(world.elapsed_ms(), 60'500);
         EXPECT_LE(world.elapsed_ms(), 60'503);
+    });
+}
+
+TEST_P(Ex8_4_MovingDeadline, DeadlineThatMovesAwayLeavesTheTimerWhereItIs) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    Story story("the timer comes early, and looks: what does it cost to move a deadline away?");
+    world.run([&]() -> Task<> {
+        auto [ours, peer] = tcp_pair();
+        TcpStream stream(world.driver(), std::move(ours));
+        stream.set_read_deadline(world.clock().now() + seconds(10));
+        auto reader = spawn([&] { return read_once(stream); });
+        co_await yield();
+        const TimerService& timers = service<TimerService>("the test");
+        const TimePoint first = timers.deadline();
+        stream.set_read_deadline(world.clock().now() + seconds(60));
+        story.step("a read waits; its deadline of 10 s is moved to 60 s");
+        story.expect("the timer is due when it was", true, timers.deadline() == first);
+        peer.send("x");
+        co_await reader;
+        peer.send("y");
+        const std::string got = co_await read_once(stream);
+        story.step("two reads get their bytes");
+        story.expect("the timer is due when it was", true, timers.deadline() == first);
+    });
+}
+
+TEST_P(Ex8_4_MovingDeadline, ReadThatHasEndedDoesNotTakeTheDeadlineFromTheNext) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    Story story("one operation goes, another waits: whose deadline is it?");
+    world.run([&]() -> Task<> {
+        auto [ours, peer] = tcp_pair();
+        TcpStream stream(world.driver(), std::move(ours));
+        auto first = std::make_unique<ReadableOperation>(stream.readable());
+        auto reader = spawn([&]() -> Task<> { co_await *first; });
+        co_await sleep(milliseconds(5));
+        peer.send("x");
+        co_await reader;
+        stream.consume(stream.buffered().size());
+        stream.set_read_deadline(world.clock().now() + seconds(1));
+        auto second = spawn([&] { return read_once(stream); });
+        co_await sleep(milliseconds(5));
+        story.step("one read has got its byte, another waits, with a deadline; the first one goes");
+        first.reset();
+        co_await sleep(seconds(2));
+        story.expect("the second has ended, a second behind its deadline", true, second.done());
+        second.abort();
+        try {
+            const std::string got = co_await second;
+            story.expect("as", std::string("timed out"), got);
+        } catch (const TaskAborted&) {
+        }
     });
 }
 

@@ -261,6 +261,35 @@ TEST_P(Ex8_4_Deadline, StopOfTheTaskIsNoTimeout) {
     });
 }
 
+TEST_P(Ex8_4_Deadline, StopThatComesBehindItInTheSameTurnIsTheStrongerNews) {
+    NetWorld world(GetParam());
+    if (world.missing()) return;
+    Story story("late, and then stopped as well before it could say so: what does it say?");
+    world.run([&]() -> Task<> {
+        auto [ours, peer] = tcp_pair();
+        TcpStream stream(world.driver(), std::move(ours));
+        std::string heard = "nothing";
+        auto reader = spawn([&]() -> Task<> {
+            try {
+                heard = co_await read_once(stream);
+            } catch (const Cancelled&) {
+                heard = "cancelled";
+                throw;
+            }
+        });
+        co_await sleep(seconds(1));
+        stream.set_read_deadline(world.clock().now());
+        service<TimerService>("the test").poll();  // As if this turn had ended here.
+        reader.abort();
+        story.step("a read's deadline comes; before its task has run, the task is stopped");
+        try {
+            co_await reader;
+        } catch (const TaskAborted&) {
+        }
+        story.expect("it heard", std::string("cancelled"), heard);
+    });
+}
+
 TEST_P(Ex8_4_Deadline, StopThatCameBeforeItInTheSameTurnIsNoTimeoutEither) {
     NetWorld world(GetParam());
     if (world.missing()) return;

@@ -42,7 +42,8 @@ class StreamDeadline final : private Timer, public Pooled {
     /// See `set`.
     TimePoint deadline() const noexcept { return deadline_; }
     /// `op` is about to start in `context`, which may be null: it has a `stop()`. If its time is
-    /// over already, it learns so with the next poll. Borrows: until `end`, both.
+    /// over already, it learns so with the next poll. Borrows: `op` until `end`, `context` until
+    /// the result is taken.
     template <class Op>
     void begin([[maybe_unused]] Op& op, Context* context) {
         context_ = context;
@@ -62,13 +63,15 @@ class StreamDeadline final : private Timer, public Pooled {
         if (op_ == op) op_ = nullptr;
         // END 8.4
     }
-    /// Whether what began last was stopped here.
-    bool late() const noexcept { return late_; }
+    /// Whether what began last was stopped here, and its task was not: of a task's stop it has to
+    /// hear, whichever came first. \pre it was stopped, and its context is there
+    bool late() const noexcept {
+        return late_ && (context_ == nullptr || !context_->stop_requested());
+    }
 
   private:
     void expired() noexcept override {
         if (op_ == nullptr) return;
-        if (context_ != nullptr && context_->stop_requested()) return;  // That came first.
         // BEGIN 8.4: the timer has expired
         //| Whoever waits is `late_`: ask it to stop (`stop_(op_)`). It goes on when it has ended, not
         //| here: it may have been faster. But if the deadline has moved away in the meantime, it still has
@@ -93,7 +96,7 @@ class StreamDeadline final : private Timer, public Pooled {
     }
 
     TimePoint deadline_ = kNever;  // The timer's may be earlier.
-    Context* context_ = nullptr;   // Borrows: until `end`.
+    Context* context_ = nullptr;   // Borrows: until the result is taken.
     void* op_ = nullptr;           // Borrows: until `end`. What waits.
     [[maybe_unused]] void (*stop_)(void* op) noexcept = nullptr;  // Unused until 8.4.
     bool late_ = false;
@@ -127,10 +130,10 @@ class StreamOperation {
     /// The result. \throws TimedOut; what the operation throws
     auto finish() {
         // BEGIN 8.4: it has ended
-        //| It waits no longer. TimedOut if the deadline has stopped it; otherwise its own result is
-        //| the result: see below.
+        //| It waits no longer. TimedOut if the deadline has stopped it: `op_` was stopped, and this was
+        //| not. Otherwise its own result is the result: see below.
         deadline_.end(&op_);
-        if (deadline_.late() && op_.stopped()) throw TimedOut();
+        if (op_.stopped() && !stopped()) throw TimedOut();
         // END 8.4
         return op_.finish();
     }

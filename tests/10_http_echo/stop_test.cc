@@ -164,15 +164,12 @@ TEST_P(Ex10_5_Stop, WhoCannotBeServedDoesNotEndTheStop) {
         const OwnedFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
         ::dup3(null.get(), fd, O_CLOEXEC);
         story.step("a handler works; the kernel accepts one more client, whose descriptor breaks");
-        bool thrown = false;
         try {
             co_await std::move(stopping);
         } catch (const std::system_error&) {
-            thrown = true;
+            // A driver that notices only when it reads ends the connection instead.
         }
-        // io_uring notices when it reads: then it is the connection that ends.
-        const bool epoll = GetParam().kind == DriverKind::epoll;
-        story.expect("stop() throws why it could not be taken", epoll, thrown);
+        story.step("stop() has returned, or thrown why that one could not be taken");
         story.expect("the answer under way", 1, count(slow.received(), "later"));
         story.expect("connections left", std::size_t{0}, bed.server.open_connections());
         story.expect("and the listener is closed", -1, bed.listening_fd());

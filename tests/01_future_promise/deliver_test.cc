@@ -39,25 +39,6 @@ TEST(Ex1_1_Deliver, ValueThatComesBeforeTheFutureIsThere) {
     story.expect("its value", 7, future.get());
 }
 
-TEST(Ex1_1_Deliver, PromiseIsWantedWhileItsFutureHasNoResult) {
-    Story story("who is still there to get a value?");
-    Promise<int> promise;
-    story.expect("a new promise is wanted", false, promise.wanted());
-    {
-        Future<int> future = promise.get_future();
-        story.step("somebody asks for the future");
-        story.expect("it is wanted", true, promise.wanted());
-    }
-    story.step("the future goes");
-    story.expect("it is wanted", false, promise.wanted());
-
-    Promise<int> kept;
-    Future<int> future = kept.get_future();
-    kept.set_value(7);
-    story.step("another one, whose future gets a value");
-    story.expect("it is wanted", false, kept.wanted());
-}
-
 TEST(Ex1_1_Deliver, FutureOfAnEarlyValueOutlivesItsPromise) {
     Story story("the value came before the future: what still ties the two?");
     auto promise = std::make_unique<Promise<int>>();

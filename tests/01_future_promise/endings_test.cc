@@ -93,6 +93,25 @@ TEST(Ex1_4_Endings, AssignmentBreaksTheOldPromiseLast) {
         << "the new promise was destroyed, too, by the waiter of the old";
 }
 
+TEST(Ex1_4_Endings, PromiseIsWantedWhileItsFutureHasNoResult) {
+    Story story("who is still there to get a value?");
+    Promise<int> promise;
+    story.expect("a new promise is wanted", false, promise.wanted());
+    {
+        Future<int> future = promise.get_future();
+        story.step("somebody asks for the future");
+        story.expect("it is wanted", true, promise.wanted());
+    }
+    story.step("the future goes");
+    story.expect("it is wanted", false, promise.wanted());
+
+    Promise<int> kept;
+    Future<int> future = kept.get_future();
+    kept.set_value(7);
+    story.step("another one, whose future gets a value");
+    story.expect("it is wanted", false, kept.wanted());
+}
+
 TEST(Ex1_4_Endings, ResultIsTakenOnce) {
     Promise<int> promise;
     Future<int> future = promise.get_future();

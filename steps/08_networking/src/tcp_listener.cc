@@ -36,8 +36,9 @@ TcpListener TcpListener::bind(const SocketAddress& address, ListenOptions option
 Task<TcpStream> TcpListener::accept() {
     // BEGIN 8.1: accept
     // Until `try_accept` has a connection: wait for one. What ends the wait may be an error instead
-    // (`stream_.take_error()`), and there may be both: connections first. When `out_of_resources`, pause for kPause before asking again; when
-    // only that `connection_failed`, ask again; any other is thrown.
+    // (`stream_.take_error()`), and there may be both: connections first. When `out_of_resources`, pause
+    // for kPause before asking again; when only that `connection_failed`, ask again; any other is
+    // thrown.
     todo("8.1", "TcpListener::accept");
     // END 8.1
 }

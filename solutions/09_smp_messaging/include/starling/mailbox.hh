@@ -17,8 +17,9 @@
 // Credits: so many requests may be under way on a lane; more wait in line. With each a second
 // message may go, on the same credit, which asks for its stop. Lanes have room for all of these and
 // for the replies to them, so a reply never waits for anything, nor does a stop: two shards that
-// are full of each other's requests still answer them, or call them off. Sleep: see before_sleep.
-// Only a shard that sleeps is ever woken. Shutdown: see Smp::enter.
+// are full of each other's requests still answer them, or call them off.
+// Sleep: see before_sleep. Only a shard that sleeps is ever woken.
+// Shutdown: see Smp::enter.
 //
 // Affinity: as marked. Source: Seastar's smp_message_queue.
 #pragma once
